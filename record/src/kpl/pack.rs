@@ -1,0 +1,421 @@
+//! Packs user records into the data of one Kinesis record, in the KPL's format.
+//! Why here: a shard counts records as well as bytes, so small payloads travel together.
+//! Keys and records are framed as they are pushed, into a buffer each, so the size is exact at every moment; `take`
+//! joins them. The checksum is left to `Unsealed`, because many of them are sealed faster together.
+//! Pure. Called by the producer, once per routed record.
+
+use super::layout::{
+    AGGREGATE_OVERHEAD, CHECKSUM, Head, MAGIC, WireType, aggregated_record, bytes_field_len, put_bytes_field, record,
+    tag, varint_len,
+};
+use crate::md5_lanes::{self, Lanes};
+use crate::{HashKey, Headers, UserRecord};
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::ops::Range;
+
+/// Why a record was not pushed. The packer is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackError {
+    /// Take what is packed, then push the record again.
+    #[error("with this record the aggregate would have {size} bytes; the limit is {limit}")]
+    Full {
+        /// The size that the aggregate would have had.
+        size: usize,
+        /// The packer's limit.
+        limit: usize,
+    },
+    /// Make the record smaller: it does not fit even alone.
+    #[error("the record alone takes {size} bytes; the limit is {limit}")]
+    TooLarge {
+        /// The size of the Kinesis record's data with this record alone.
+        size: usize,
+        /// The packer's limit.
+        limit: usize,
+    },
+    /// Give the record a partition key, or send it as it is.
+    #[error("a record without a partition key cannot stand in an aggregate")]
+    NoPartitionKey,
+}
+
+/// Collects user records until they are taken as one Kinesis record.
+///
+/// Its buffers are kept from one aggregate to the next, so one packer per shard lane packs without allocating, but for
+/// the bytes it gives away.
+///
+/// ```
+/// use tailwater_record::UserRecord;
+/// use tailwater_record::kpl::{PackError, Packer};
+///
+/// let mut packer = Packer::with_limit(100);
+/// let record = UserRecord::new(vec![0; 40]).with_partition_key("k".parse()?);
+/// packer.push(&record)?;
+/// assert_eq!(packer.size(), 40); // one record alone travels raw
+/// assert_eq!(packer.push(&record), Err(PackError::Full { size: 115, limit: 100 }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Packer {
+    limit: usize,
+    /// Fields 1, 2 and 3 of the message, each in a buffer of its own, because the tables stand before the records.
+    partition_keys: Vec<u8>,
+    hash_keys: Vec<u8>,
+    records: Vec<u8>,
+    /// Where each distinct key stands in `partition_keys`, by its index in the table.
+    key_spans: Vec<Range<usize>>,
+    key_indices: HashTable<u32>,
+    hash_key_table: Vec<HashKey>,
+    hash_key_indices: HashTable<u32>,
+    hasher: RandomState,
+    count: usize,
+    /// The only record so far, if it could travel raw: framed only when a second one comes.
+    alone: Option<(Bytes, Plan)>,
+}
+
+impl Packer {
+    /// A packer that never says it is full.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_limit(usize::MAX)
+    }
+
+    /// A packer whose Kinesis records have at most `limit` bytes of data.
+    #[must_use]
+    pub fn with_limit(limit: usize) -> Self {
+        Self {
+            limit,
+            partition_keys: Vec::new(),
+            hash_keys: Vec::new(),
+            records: Vec::new(),
+            key_spans: Vec::new(),
+            key_indices: HashTable::new(),
+            hash_key_table: Vec::new(),
+            hash_key_indices: HashTable::new(),
+            hasher: RandomState::default(),
+            count: 0,
+            alone: None,
+        }
+    }
+
+    /// How many user records are packed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether nothing is packed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The exact size of the data that `take` would now give.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match &self.alone {
+            Some((data, _)) => data.len(),
+            None if self.count == 0 => 0,
+            None => self.framed(),
+        }
+    }
+
+    /// The exact size that the data would have with this record as well.
+    pub fn size_with(&self, record: &UserRecord) -> Result<usize, PackError> {
+        self.plan(record).map(|plan| plan.size)
+    }
+
+    /// Adds a record behind the others, or tells why not and changes nothing.
+    pub fn push(&mut self, record: &UserRecord) -> Result<(), PackError> {
+        let plan = self.plan(record)?;
+        if plan.size > self.limit {
+            let (size, limit) = (plan.size, self.limit);
+            return Err(if self.count == 0 {
+                PackError::TooLarge { size, limit }
+            } else {
+                PackError::Full { size, limit }
+            });
+        }
+        self.count += 1;
+        self.write_keys(record, &plan);
+        if plan.raw {
+            self.alone = Some((record.data().clone(), plan));
+            return Ok(());
+        }
+        if let Some((data, plan)) = self.alone.take() {
+            self.write_record(&data, &Headers::new(), &plan);
+        }
+        self.write_record(record.data(), record.headers(), &plan);
+        Ok(())
+    }
+
+    /// Gives what is packed and starts anew; `None` if nothing was.
+    pub fn take(&mut self) -> Option<Unsealed> {
+        let records = std::mem::take(&mut self.count);
+        let content = match self.alone.take() {
+            _ if records == 0 => return None,
+            Some((data, _)) => Content::Raw(data),
+            None => {
+                let mut bytes = Vec::with_capacity(self.framed());
+                bytes.extend_from_slice(&MAGIC);
+                bytes.extend_from_slice(&self.partition_keys);
+                bytes.extend_from_slice(&self.hash_keys);
+                bytes.extend_from_slice(&self.records);
+                bytes.extend_from_slice(&[0; CHECKSUM]);
+                Content::Aggregate(bytes)
+            }
+        };
+        self.partition_keys.clear();
+        self.hash_keys.clear();
+        self.records.clear();
+        self.key_spans.clear();
+        self.key_indices.clear();
+        self.hash_key_table.clear();
+        self.hash_key_indices.clear();
+        Some(Unsealed { content, records })
+    }
+
+    fn framed(&self) -> usize {
+        let alone = self.alone.as_ref().map_or(0, |(_, plan)| bytes_field_len(plan.inner));
+        AGGREGATE_OVERHEAD + self.partition_keys.len() + self.hash_keys.len() + self.records.len() + alone
+    }
+
+    /// Where the record's keys stand or would stand, and what size that makes.
+    fn plan(&self, record: &UserRecord) -> Result<Plan, PackError> {
+        let key = record.partition_key().ok_or(PackError::NoPartitionKey)?.as_str().as_bytes();
+        let key_hash = self.hasher.hash_one(key);
+        let (key_index, new_key) = match self.find_key(key, key_hash) {
+            Some(index) => (index, 0),
+            None => (self.key_spans.len() as u32, bytes_field_len(key.len())),
+        };
+        let mut hash_key_hash = 0;
+        let mut new_hash_key = 0;
+        let hash_key_index = record.explicit_hash_key().map(|hash_key| {
+            hash_key_hash = self.hasher.hash_one(hash_key);
+            self.find_hash_key(hash_key, hash_key_hash).unwrap_or_else(|| {
+                new_hash_key = bytes_field_len(itoa::Buffer::new().format(hash_key.number()).len());
+                self.hash_key_table.len() as u32
+            })
+        });
+        let mut inner = 1 + varint_len(key_index.into()) + bytes_field_len(record.data().len());
+        inner += hash_key_index.map_or(0, |index| 1 + varint_len(index.into()));
+        inner += record.headers().iter().map(|(name, value)| bytes_field_len(tag_len(name, value))).sum::<usize>();
+        // A payload with the magic in front would be taken apart by readers, and headers have no place outside.
+        let raw = self.count == 0 && record.headers().is_empty() && !record.data().starts_with(&MAGIC);
+        let framed = self.framed() + new_key + new_hash_key + bytes_field_len(inner);
+        let size = if raw { record.data().len() } else { framed };
+        Ok(Plan { size, raw, inner, key_index, key_hash, hash_key_index, hash_key_hash })
+    }
+
+    fn find_key(&self, key: &[u8], hash: u64) -> Option<u32> {
+        let same = |index: &u32| self.partition_keys[self.key_spans[*index as usize].clone()] == *key;
+        // Records of one key often come in a row.
+        let last = self.key_spans.len().checked_sub(1).map(|last| last as u32);
+        last.filter(same).or_else(|| self.key_indices.find(hash, same).copied())
+    }
+
+    fn find_hash_key(&self, key: HashKey, hash: u64) -> Option<u32> {
+        self.hash_key_indices.find(hash, |index| self.hash_key_table[*index as usize] == key).copied()
+    }
+
+    fn write_keys(&mut self, record: &UserRecord, plan: &Plan) {
+        if plan.key_index as usize == self.key_spans.len() {
+            let key = record.partition_key().map_or("", |key| key.as_str()).as_bytes();
+            put_bytes_field(&mut self.partition_keys, aggregated_record::PARTITION_KEY_TABLE, key);
+            let end = self.partition_keys.len();
+            self.key_spans.push(end - key.len()..end);
+            let (keys, spans, hasher) = (&self.partition_keys, &self.key_spans, &self.hasher);
+            self.key_indices.insert_unique(plan.key_hash, plan.key_index, |index| {
+                hasher.hash_one(&keys[spans[*index as usize].clone()])
+            });
+        }
+        if let (Some(index), Some(hash_key)) = (plan.hash_key_index, record.explicit_hash_key())
+            && index as usize == self.hash_key_table.len()
+        {
+            let text = itoa::Buffer::new().format(hash_key.number()).to_owned();
+            put_bytes_field(&mut self.hash_keys, aggregated_record::EXPLICIT_HASH_KEY_TABLE, text.as_bytes());
+            self.hash_key_table.push(hash_key);
+            let (table, hasher) = (&self.hash_key_table, &self.hasher);
+            self.hash_key_indices
+                .insert_unique(plan.hash_key_hash, index, |index| hasher.hash_one(table[*index as usize]));
+        }
+    }
+
+    fn write_record(&mut self, data: &[u8], headers: &Headers, plan: &Plan) {
+        let mut head = Head::new();
+        head.key(aggregated_record::RECORDS, WireType::Bytes);
+        head.varint(plan.inner as u64);
+        head.key(record::PARTITION_KEY_INDEX, WireType::Varint);
+        head.varint(plan.key_index.into());
+        if let Some(index) = plan.hash_key_index {
+            head.key(record::EXPLICIT_HASH_KEY_INDEX, WireType::Varint);
+            head.varint(index.into());
+        }
+        head.key(record::DATA, WireType::Bytes);
+        head.varint(data.len() as u64);
+        self.records.extend_from_slice(head.as_slice());
+        self.records.extend_from_slice(data);
+        for (name, value) in headers.iter() {
+            let mut head = Head::new();
+            head.key(record::TAGS, WireType::Bytes);
+            head.varint(tag_len(name, value) as u64);
+            self.records.extend_from_slice(head.as_slice());
+            put_bytes_field(&mut self.records, tag::KEY, name.as_bytes());
+            put_bytes_field(&mut self.records, tag::VALUE, value.as_bytes());
+        }
+    }
+}
+
+impl Default for Packer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Packer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Packer")
+            .field("records", &self.count)
+            .field("size", &self.size())
+            .field("limit", &self.limit)
+            .finish()
+    }
+}
+
+fn tag_len(name: &str, value: &str) -> usize {
+    bytes_field_len(name.len()) + bytes_field_len(value.len())
+}
+
+/// What pushing one record would do; made once, so that keys are hashed once.
+struct Plan {
+    size: usize,
+    raw: bool,
+    inner: usize,
+    key_index: u32,
+    key_hash: u64,
+    hash_key_index: Option<u32>,
+    hash_key_hash: u64,
+}
+
+/// A packed Kinesis record that still lacks its checksum.
+#[must_use = "an unsealed record is no valid aggregate yet"]
+pub struct Unsealed {
+    content: Content,
+    records: usize,
+}
+
+enum Content {
+    Raw(Bytes),
+    /// With room for the checksum at the end.
+    Aggregate(Vec<u8>),
+}
+
+impl Unsealed {
+    /// Writes the checksum.
+    pub fn seal(self) -> Packed {
+        let digest = self.message().map(md5_lanes::md5);
+        self.finish(digest)
+    }
+
+    /// What the checksum is taken of; nothing if the record travels raw.
+    fn message(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Raw(_) => None,
+            Content::Aggregate(bytes) => Some(&bytes[MAGIC.len()..bytes.len() - CHECKSUM]),
+        }
+    }
+
+    fn finish(self, digest: Option<[u8; CHECKSUM]>) -> Packed {
+        let (data, aggregated) = match self.content {
+            Content::Raw(data) => (data, false),
+            Content::Aggregate(mut bytes) => {
+                let start = bytes.len() - CHECKSUM;
+                bytes[start..].copy_from_slice(&digest.unwrap_or_default());
+                (bytes.into(), true)
+            }
+        };
+        Packed { data, records: self.records, aggregated }
+    }
+}
+
+impl fmt::Debug for Unsealed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Unsealed").field("records", &self.records).finish_non_exhaustive()
+    }
+}
+
+/// Writes the checksums of many packed records at once, several at a time in SIMD lanes.
+///
+/// ```
+/// use tailwater_record::UserRecord;
+/// use tailwater_record::kpl::{Packer, seal_all};
+///
+/// let mut packer = Packer::new();
+/// let mut unsealed = Vec::new();
+/// for part in 0..4 {
+///     for _ in 0..10 {
+///         packer.push(&UserRecord::new(vec![part; 100]).with_partition_key("k".parse()?))?;
+///     }
+///     unsealed.extend(packer.take());
+/// }
+/// let packed = seal_all(unsealed);
+/// assert!(packed.iter().all(|packed| packed.records() == 10));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn seal_all(unsealed: Vec<Unsealed>) -> Vec<Packed> {
+    seal_all_in(Lanes::best(), unsealed)
+}
+
+/// As [`seal_all`], in lanes of the caller's choice.
+pub fn seal_all_in(lanes: Lanes, unsealed: Vec<Unsealed>) -> Vec<Packed> {
+    let messages: Vec<&[u8]> = unsealed.iter().map(|record| record.message().unwrap_or_default()).collect();
+    let mut digests = vec![[0; CHECKSUM]; messages.len()];
+    lanes.md5_each(&messages, |index, digest| digests[index] = digest);
+    unsealed.into_iter().zip(digests).map(|(record, digest)| record.finish(Some(digest))).collect()
+}
+
+/// The data of one Kinesis record, ready to be put.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Packed {
+    data: Bytes,
+    records: usize,
+    aggregated: bool,
+}
+
+impl Packed {
+    /// The bytes to put.
+    #[must_use]
+    pub fn data(&self) -> &Bytes {
+        &self.data
+    }
+
+    /// The bytes to put.
+    #[must_use]
+    pub fn into_data(self) -> Bytes {
+        self.data
+    }
+
+    /// How many user records are inside.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.records
+    }
+
+    /// Whether the data is an aggregate; if not, it is the one user record itself.
+    #[must_use]
+    pub fn is_aggregated(&self) -> bool {
+        self.aggregated
+    }
+}
+
+impl fmt::Debug for Packed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Packed")
+            .field("data", &format_args!("{} bytes", self.data.len()))
+            .field("records", &self.records)
+            .field("aggregated", &self.aggregated)
+            .finish()
+    }
+}

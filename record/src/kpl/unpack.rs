@@ -1,0 +1,479 @@
+//! Takes an aggregate apart, without copying what is inside, by the rules that the KCL follows.
+//! The whole message is checked before the first record is given out, so data is either plain or an aggregate, never
+//! half of each. What the KCL drops without a word is told here: records outside the shard's range are set aside,
+//! records behind a broken one are counted.
+//! Pure. Called by the consumer for every Kinesis record it reads.
+
+use super::layout::{AGGREGATE_OVERHEAD, CHECKSUM, Fields, MAGIC, NotProtobuf, Value, aggregated_record, record, tag};
+use crate::md5_lanes::{self, Lanes};
+use crate::{Error, HashKey, HashRange, PartitionKey, UserRecord};
+use bytes::Bytes;
+use std::fmt;
+use std::ops::Range;
+use std::str;
+
+/// What the data of a Kinesis record turned out to be.
+#[derive(Clone)]
+pub enum Unpacked {
+    /// One payload, which is not, or not quite, an aggregate. It is given back as it came.
+    Plain(Bytes),
+    /// An aggregate with a right checksum.
+    Aggregated(Aggregate),
+}
+
+/// Takes the data of one Kinesis record apart.
+///
+/// If `shard` is given, records whose hash key lies outside it are [set aside](Aggregate::set_aside): a producer that
+/// missed a reshard put them here, and will put them again where they belong.
+///
+/// ```
+/// use tailwater_record::kpl::{Unpacked, unpack};
+///
+/// assert!(matches!(unpack("no aggregate".into(), None), Unpacked::Plain(data) if data == "no aggregate"));
+/// ```
+#[must_use]
+pub fn unpack(data: Bytes, shard: Option<HashRange>) -> Unpacked {
+    let valid = message(&data).is_some_and(|message| md5_lanes::md5(message) == checksum(&data));
+    if valid { read(data, shard, Lanes::best()) } else { Unpacked::Plain(data) }
+}
+
+/// Takes many apart at once; their checksums, and the hash keys inside, are computed several at a time in SIMD lanes.
+///
+/// ```
+/// use bytes::Bytes;
+/// use tailwater_record::kpl::unpack_all;
+///
+/// let read = [Bytes::from_static(b"one"), Bytes::from_static(b"two")];
+/// assert_eq!(unpack_all(read, None).len(), 2);
+/// ```
+#[must_use]
+pub fn unpack_all(data: impl IntoIterator<Item = Bytes>, shard: Option<HashRange>) -> Vec<Unpacked> {
+    unpack_all_in(Lanes::best(), data, shard)
+}
+
+/// As [`unpack_all`], in lanes of the caller's choice.
+#[must_use]
+pub fn unpack_all_in(
+    lanes: Lanes,
+    data: impl IntoIterator<Item = Bytes>,
+    shard: Option<HashRange>,
+) -> Vec<Unpacked> {
+    let data: Vec<Bytes> = data.into_iter().collect();
+    let (places, messages): (Vec<usize>, Vec<&[u8]>) =
+        data.iter().enumerate().filter_map(|(place, data)| Some((place, message(data)?))).unzip();
+    let mut valid = vec![false; data.len()];
+    lanes.md5_each(&messages, |index, digest| valid[places[index]] = digest == checksum(&data[places[index]]));
+    let read = |(data, valid)| if valid { read(data, shard, lanes) } else { Unpacked::Plain(data) };
+    data.into_iter().zip(valid).map(read).collect()
+}
+
+/// The protobuf message inside, if the data has the outline of an aggregate.
+fn message(data: &[u8]) -> Option<&[u8]> {
+    let outlined = data.len() > AGGREGATE_OVERHEAD && data.starts_with(&MAGIC);
+    outlined.then(|| &data[MAGIC.len()..data.len() - CHECKSUM])
+}
+
+fn checksum(data: &[u8]) -> &[u8] {
+    &data[data.len() - CHECKSUM..]
+}
+
+/// Reads an aggregate whose checksum is right.
+fn read(data: Bytes, shard: Option<HashRange>, lanes: Lanes) -> Unpacked {
+    match Tables::read(&data) {
+        Ok(tables) => Unpacked::Aggregated(tables.resolve(data, shard, lanes)),
+        Err(NotProtobuf) => Unpacked::Plain(data),
+    }
+}
+
+/// A place in the aggregate's bytes. 32 bits, because one is kept for each record; the service stops at 10 MiB.
+#[derive(Clone, Copy)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.start as usize + self.len as usize
+    }
+}
+
+/// An aggregate as written: records that point into tables.
+struct Tables {
+    partition_keys: Vec<Span>,
+    hash_keys: Vec<Span>,
+    records: Vec<Written>,
+}
+
+struct Written {
+    partition_key: u64,
+    hash_key: Option<u64>,
+    data: Span,
+    /// The whole record, if it has headers.
+    tagged: Option<Span>,
+}
+
+impl Tables {
+    fn read(bytes: &[u8]) -> Result<Self, NotProtobuf> {
+        // Spans are 32 bits wide; the check here covers every one of them.
+        u32::try_from(bytes.len()).map_err(|_| NotProtobuf)?;
+        let message = message(bytes).ok_or(NotProtobuf)?;
+        let span = |part: &[u8]| Span {
+            start: (part.as_ptr() as usize - bytes.as_ptr() as usize) as u32,
+            len: part.len() as u32,
+        };
+        let (mut partition_keys, mut hash_keys, mut records) = (Vec::new(), Vec::new(), Vec::new());
+        let mut fields = Fields::of(message);
+        while let Some((field, value)) = fields.next()? {
+            match (field, value) {
+                (aggregated_record::RECORDS, Value::Bytes(part)) => {
+                    let mut written = read_record(part, span)?;
+                    written.tagged = written.tagged.map(|_| span(part));
+                    records.push(written);
+                }
+                (aggregated_record::PARTITION_KEY_TABLE, Value::Bytes(part)) => {
+                    check_text(part)?;
+                    partition_keys.push(span(part));
+                }
+                (aggregated_record::EXPLICIT_HASH_KEY_TABLE, Value::Bytes(part)) => {
+                    check_text(part)?;
+                    hash_keys.push(span(part));
+                }
+                (
+                    aggregated_record::PARTITION_KEY_TABLE
+                    | aggregated_record::EXPLICIT_HASH_KEY_TABLE
+                    | aggregated_record::RECORDS,
+                    Value::Varint(_) | Value::Other,
+                ) => return Err(NotProtobuf),
+                _ => {}
+            }
+        }
+        Ok(Self { partition_keys, hash_keys, records })
+    }
+
+    /// Follows each record's pointers, up to the first that leads nowhere.
+    fn resolve(self, data: Bytes, shard: Option<HashRange>, lanes: Lanes) -> Aggregate {
+        let mut entries = Vec::with_capacity(self.records.len());
+        let mut hash_keys: Vec<Option<HashKey>> = vec![None; self.hash_keys.len()];
+        let mut unreadable = None;
+        for (place, written) in self.records.iter().enumerate() {
+            match self.follow(&data, written, &mut hash_keys) {
+                Ok(entry) => entries.push(entry),
+                Err(fault) => {
+                    unreadable = Some(Unreadable { first: place, records: self.records.len() - place, fault });
+                    break;
+                }
+            }
+        }
+        let mut aggregate = Aggregate {
+            data,
+            partition_keys: self.partition_keys,
+            hash_keys: hash_keys.into_iter().map(|key| key.unwrap_or(HashKey::MIN)).collect(),
+            entries,
+            outside: 0,
+            unreadable,
+        };
+        if let Some(shard) = shard.filter(|shard| *shard != HashRange::FULL) {
+            aggregate.set_apart(shard, lanes);
+        }
+        aggregate
+    }
+
+    fn follow(
+        &self,
+        data: &[u8],
+        written: &Written,
+        hash_keys: &mut [Option<HashKey>],
+    ) -> Result<Stored, Fault> {
+        let partition_key = usize::try_from(written.partition_key).ok().filter(|key| *key < self.partition_keys.len());
+        let partition_key = partition_key.ok_or(Fault::PartitionKeyIndex)? as u32;
+        let mut hash_key = NO_HASH_KEY;
+        if let Some(index) = written.hash_key {
+            let index = usize::try_from(index).ok().filter(|key| *key < self.hash_keys.len());
+            let index = index.ok_or(Fault::HashKeyIndex)?;
+            if hash_keys[index].is_none() {
+                hash_keys[index] = Some(read_hash_key(&data[self.hash_keys[index].range()])?);
+            }
+            hash_key = index as u32;
+        }
+        Ok(Stored { partition_key, hash_key, data: written.data, tagged: written.tagged, outside: false })
+    }
+}
+
+fn read_record(part: &[u8], span: impl Fn(&[u8]) -> Span) -> Result<Written, NotProtobuf> {
+    let (mut partition_key, mut hash_key, mut data, mut tagged) = (None, None, None, None);
+    let mut fields = Fields::of(part);
+    while let Some((field, value)) = fields.next()? {
+        match (field, value) {
+            (record::PARTITION_KEY_INDEX, Value::Varint(index)) => partition_key = Some(index),
+            (record::EXPLICIT_HASH_KEY_INDEX, Value::Varint(index)) => hash_key = Some(index),
+            (record::DATA, Value::Bytes(payload)) => data = Some(span(payload)),
+            (record::TAGS, Value::Bytes(tag)) => {
+                read_tag(tag)?;
+                tagged = Some(span(tag));
+            }
+            (
+                record::PARTITION_KEY_INDEX | record::EXPLICIT_HASH_KEY_INDEX | record::DATA | record::TAGS,
+                Value::Varint(_) | Value::Bytes(_) | Value::Other,
+            ) => return Err(NotProtobuf),
+            _ => {}
+        }
+    }
+    let partition_key = partition_key.ok_or(NotProtobuf)?;
+    Ok(Written { partition_key, hash_key, data: data.ok_or(NotProtobuf)?, tagged })
+}
+
+/// Name and value of a header; a value that is not there is empty.
+fn read_tag(tag: &[u8]) -> Result<(&str, &str), NotProtobuf> {
+    let (mut name, mut content) = (None, "");
+    let mut fields = Fields::of(tag);
+    while let Some((field, value)) = fields.next()? {
+        match (field, value) {
+            (tag::KEY, Value::Bytes(text)) => name = Some(check_text(text)?),
+            (tag::VALUE, Value::Bytes(text)) => content = check_text(text)?,
+            (tag::KEY | tag::VALUE, Value::Varint(_) | Value::Other) => return Err(NotProtobuf),
+            _ => {}
+        }
+    }
+    Ok((name.ok_or(NotProtobuf)?, content))
+}
+
+fn check_text(text: &[u8]) -> Result<&str, NotProtobuf> {
+    str::from_utf8(text).map_err(|_| NotProtobuf)
+}
+
+/// Reads a hash key as other writers may have put it, leading zeros included.
+fn read_hash_key(text: &[u8]) -> Result<HashKey, Fault> {
+    let text = str::from_utf8(text).map_err(|_| Fault::HashKeyText)?;
+    let significant = text.trim_start_matches('0');
+    let digits = if significant.is_empty() && !text.is_empty() { "0" } else { significant };
+    digits.parse().map_err(|_| Fault::HashKeyText)
+}
+
+const NO_HASH_KEY: u32 = u32::MAX;
+
+#[derive(Clone)]
+struct Stored {
+    partition_key: u32,
+    hash_key: u32,
+    data: Span,
+    tagged: Option<Span>,
+    outside: bool,
+}
+
+/// The user records of one Kinesis record, in the order in which they were packed.
+///
+/// It owns the Kinesis record's data and lends out of it; nothing inside is copied.
+#[derive(Clone)]
+pub struct Aggregate {
+    data: Bytes,
+    partition_keys: Vec<Span>,
+    hash_keys: Vec<HashKey>,
+    entries: Vec<Stored>,
+    outside: usize,
+    unreadable: Option<Unreadable>,
+}
+
+impl Aggregate {
+    /// The records that belong to the shard; all, if no shard was given.
+    pub fn records(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
+        self.entries().filter(|entry| !entry.is_outside())
+    }
+
+    /// The records whose hash key lies outside the shard.
+    pub fn set_aside(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
+        self.entries().filter(Entry::is_outside)
+    }
+
+    /// How many records lie outside the shard.
+    #[must_use]
+    pub fn set_aside_len(&self) -> usize {
+        self.outside
+    }
+
+    /// All records that can be read, inside the shard or not.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + DoubleEndedIterator {
+        (0..self.entries.len()).map(|place| Entry { aggregate: self, place })
+    }
+
+    /// What could not be read: an aggregate may have a right checksum and yet point into nothing.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<&Unreadable> {
+        self.unreadable.as_ref()
+    }
+
+    /// Marks what lies outside the shard. Keys are hashed only here, each once however many records share it.
+    fn set_apart(&mut self, shard: HashRange, lanes: Lanes) {
+        let mut needed = vec![false; self.partition_keys.len()];
+        for entry in self.entries.iter().filter(|entry| entry.hash_key == NO_HASH_KEY) {
+            needed[entry.partition_key as usize] = true;
+        }
+        let (places, texts): (Vec<usize>, Vec<&[u8]>) = (needed.iter().zip(&self.partition_keys).enumerate())
+            .filter(|(_, (needed, _))| **needed)
+            .map(|(place, (_, span))| (place, &self.data[span.range()]))
+            .unzip();
+        let mut inside = vec![false; self.partition_keys.len()];
+        lanes.md5_each(&texts, |index, digest| inside[places[index]] = shard.contains(HashKey::from_md5(digest)));
+        for entry in &mut self.entries {
+            entry.outside = match self.hash_keys.get(entry.hash_key as usize) {
+                Some(hash_key) => !shard.contains(*hash_key),
+                None => !inside[entry.partition_key as usize],
+            };
+            self.outside += usize::from(entry.outside);
+        }
+    }
+}
+
+/// One user record, still in its aggregate.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    aggregate: &'a Aggregate,
+    place: usize,
+}
+
+impl<'a> Entry<'a> {
+    /// The place in the aggregate, from 0. With the sequence number of the Kinesis record it names the user record.
+    #[must_use]
+    pub fn sub_sequence(&self) -> u64 {
+        self.place as u64
+    }
+
+    /// The partition key as it was written; other writers may have put one that the service would not take.
+    #[must_use]
+    pub fn partition_key(&self) -> &'a str {
+        let span = self.aggregate.partition_keys[self.stored().partition_key as usize];
+        str::from_utf8(&self.aggregate.data[span.range()]).expect("checked when the table was read")
+    }
+
+    /// The hash key that was given beside the partition key, if any.
+    #[must_use]
+    pub fn explicit_hash_key(&self) -> Option<HashKey> {
+        self.aggregate.hash_keys.get(self.stored().hash_key as usize).copied()
+    }
+
+    /// The payload.
+    #[must_use]
+    pub fn data(&self) -> &'a [u8] {
+        &self.aggregate.data[self.stored().data.range()]
+    }
+
+    /// The payload, sharing the aggregate's memory.
+    #[must_use]
+    pub fn data_bytes(&self) -> Bytes {
+        self.aggregate.data.slice(self.stored().data.range())
+    }
+
+    /// Names and values of the headers, in order.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let aggregate = self.aggregate;
+        let record = self.stored().tagged.map_or(&[][..], |span| &aggregate.data[span.range()]);
+        let mut fields = Fields::of(record);
+        std::iter::from_fn(move || {
+            loop {
+                match fields.next() {
+                    Ok(Some((record::TAGS, Value::Bytes(tag)))) => return read_tag(tag).ok(),
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(NotProtobuf) => return None,
+                }
+            }
+        })
+    }
+
+    /// Whether the record lies outside the shard.
+    #[must_use]
+    pub fn is_outside(&self) -> bool {
+        self.stored().outside
+    }
+
+    /// The record on its own, sharing the aggregate's memory. Fails if the partition key is none that the service
+    /// would take, which only a faulty writer can bring about.
+    pub fn to_record(&self) -> Result<UserRecord, Error> {
+        let span = self.aggregate.partition_keys[self.stored().partition_key as usize];
+        let key = PartitionKey::try_from(self.aggregate.data.slice(span.range()))?;
+        let mut record = UserRecord::new(self.data_bytes()).with_partition_key(key);
+        if let Some(hash_key) = self.explicit_hash_key() {
+            record = record.with_explicit_hash_key(hash_key);
+        }
+        if self.stored().tagged.is_some() {
+            record = record.with_headers(self.headers().collect());
+        }
+        Ok(record)
+    }
+
+    fn stored(&self) -> &'a Stored {
+        &self.aggregate.entries[self.place]
+    }
+}
+
+/// Records that stand in an aggregate and cannot be given out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    first: usize,
+    records: usize,
+    fault: Fault,
+}
+
+impl Unreadable {
+    /// The place of the first such record in the aggregate.
+    #[must_use]
+    pub fn first(&self) -> usize {
+        self.first
+    }
+
+    /// How many there are: the first and all behind it, as the KCL does.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.records
+    }
+
+    /// What is wrong with the first.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        self.fault
+    }
+}
+
+/// What is wrong with a record that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It points behind the table of partition keys.
+    #[error("partition key index beyond the table")]
+    PartitionKeyIndex,
+    /// It points behind the table of explicit hash keys.
+    #[error("explicit hash key index beyond the table")]
+    HashKeyIndex,
+    /// Its explicit hash key is no number from 0 to 2^128 - 1.
+    #[error("explicit hash key is not a number from 0 to 2^128 - 1")]
+    HashKeyText,
+}
+
+impl fmt::Debug for Unpacked {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(data) => write!(out, "Plain({} bytes)", data.len()),
+            Self::Aggregated(aggregate) => out.debug_tuple("Aggregated").field(aggregate).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for Aggregate {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Aggregate")
+            .field("data", &format_args!("{} bytes", self.data.len()))
+            .field("records", &self.entries.len())
+            .field("set_aside", &self.outside)
+            .field("unreadable", &self.unreadable)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Entry<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Entry")
+            .field("sub_sequence", &self.place)
+            .field("partition_key", &self.partition_key())
+            .field("data", &format_args!("{} bytes", self.data().len()))
+            .finish()
+    }
+}

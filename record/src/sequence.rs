@@ -1,0 +1,163 @@
+//! The number of a record in its shard.
+//! Why a type: it is a decimal text of up to 129 digits that must be ordered as a number, and every record of every
+//! read carries one. All that the service issues today have 56 digits and fit three machine words.
+
+use crate::Error;
+use crate::newtype::through_text;
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+/// A sequence number: a plain decimal number of up to 129 digits. Up to 57 digits need no allocation.
+///
+/// ```
+/// use tailwater_record::SequenceNumber;
+///
+/// let early: SequenceNumber = "9".parse()?;
+/// let late: SequenceNumber = "49646437577108476416916876405825929425585429676275269634".parse()?;
+/// assert!(early < late);
+/// # Ok::<(), tailwater_record::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SequenceNumber(Repr);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Repr {
+    /// Three groups of 19 digits, the most significant first.
+    Short([u64; GROUPS]),
+    /// 58 digits or more.
+    Long(Box<str>),
+}
+
+const NOUN: &str = "sequence number";
+const GROUPS: usize = 3;
+/// The most digits of which every number fits a `u64`.
+const GROUP_DIGITS: usize = 19;
+const SHORT_DIGITS: usize = GROUPS * GROUP_DIGITS;
+const DIGITS_MAX: usize = 129;
+
+impl FromStr for SequenceNumber {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let digits = text.as_bytes();
+        if digits.len() <= SHORT_DIGITS {
+            return short(digits).map(|groups| Self(Repr::Short(groups)));
+        }
+        if let Some(at) = digits.iter().position(|byte| !byte.is_ascii_digit()) {
+            return Err(Error::NotDecimal { noun: NOUN, at });
+        }
+        if digits[0] == b'0' {
+            return Err(Error::NotDecimal { noun: NOUN, at: 0 });
+        }
+        if digits.len() > DIGITS_MAX {
+            return Err(Error::TooLarge { noun: NOUN, limit: "129 digits" });
+        }
+        Ok(Self(Repr::Long(text.into())))
+    }
+}
+
+fn short(digits: &[u8]) -> Result<[u64; GROUPS], Error> {
+    if digits.is_empty() || (digits[0] == b'0' && digits.len() > 1) {
+        return Err(Error::NotDecimal { noun: NOUN, at: 0 });
+    }
+    let mut groups = [0; GROUPS];
+    let mut end = digits.len();
+    for group in groups.iter_mut().rev() {
+        let start = end.saturating_sub(GROUP_DIGITS);
+        for (at, byte) in digits[start..end].iter().enumerate() {
+            if !byte.is_ascii_digit() {
+                // The lowest group is read first; the first wrong byte may stand in a higher one.
+                let at = digits[..start].iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(start + at);
+                return Err(Error::NotDecimal { noun: NOUN, at });
+            }
+            *group = *group * 10 + u64::from(byte - b'0');
+        }
+        end = start;
+    }
+    Ok(groups)
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Short(groups) => {
+                let mut text = [b'0'; SHORT_DIGITS];
+                let mut buffer = itoa::Buffer::new();
+                for (place, group) in groups.iter().enumerate() {
+                    let digits = buffer.format(*group).as_bytes();
+                    text[(place + 1) * GROUP_DIGITS - digits.len()..][..digits.len()].copy_from_slice(digits);
+                }
+                let first = text.iter().position(|byte| *byte != b'0').unwrap_or(SHORT_DIGITS - 1);
+                out.write_str(std::str::from_utf8(&text[first..]).expect("ASCII digits"))
+            }
+            Repr::Long(text) => out.write_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for SequenceNumber {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+impl PartialOrd for SequenceNumber {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for SequenceNumber {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Repr::Short(one), Repr::Short(two)) => one.cmp(two),
+            (Repr::Short(_), Repr::Long(_)) => Ordering::Less,
+            (Repr::Long(_), Repr::Short(_)) => Ordering::Greater,
+            (Repr::Long(one), Repr::Long(two)) => one.len().cmp(&two.len()).then_with(|| one.cmp(two)),
+        }
+    }
+}
+
+through_text!(SequenceNumber, "sequence number");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_number_leaves_as_it_came(text in "0|[1-9][0-9]{0,128}") {
+            prop_assert_eq!(text.parse::<SequenceNumber>().unwrap().to_string(), text);
+        }
+
+        #[test]
+        fn order_is_by_value(one in "0|[1-9][0-9]{0,75}", two in "0|[1-9][0-9]{0,75}") {
+            let (first, second): (SequenceNumber, SequenceNumber) = (one.parse().unwrap(), two.parse().unwrap());
+            let width = one.len().max(two.len());
+            prop_assert_eq!(first.cmp(&second), format!("{one:0>width$}").cmp(&format!("{two:0>width$}")));
+        }
+
+        #[test]
+        fn only_plain_numbers_pass(text in "[0-9+. -]{0,60}|0[0-9]{1,60}") {
+            let plain = text == "0"
+                || (!text.is_empty() && !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()));
+            prop_assert_eq!(text.parse::<SequenceNumber>().is_ok(), plain);
+        }
+    }
+
+    #[test]
+    fn the_fault_is_placed_at_the_first_wrong_byte() {
+        let text = format!("1x{}y", "0".repeat(40));
+        assert_eq!(text.parse::<SequenceNumber>(), Err(Error::NotDecimal { noun: NOUN, at: 1 }));
+        assert!("9".repeat(130).parse::<SequenceNumber>().is_err());
+    }
+
+    #[test]
+    fn serde_goes_through_the_text() {
+        let number: SequenceNumber = serde_json::from_str("\"42\"").unwrap();
+        assert_eq!(serde_json::to_string(&number).unwrap(), "\"42\"");
+        assert!(serde_json::from_str::<SequenceNumber>("\"-42\"").is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! What a stream is called: its name, and the ARN that says whose it is and where.
+//! Carried by every request that names a stream, by lease rows and by metrics.
+
+use crate::arn::{AccountId, Owner, Region};
+use crate::newtype::{name, through_text};
+use crate::{ConsumerArn, ConsumerName, Error};
+use std::fmt;
+use std::str::FromStr;
+
+name! {
+    /// The name of a stream: 1 to 128 of the characters `a-z A-Z 0-9 _ . -`.
+    ///
+    /// ```
+    /// use tailwater_record::StreamName;
+    ///
+    /// let name: StreamName = "orders".parse()?;
+    /// assert_eq!(name.as_str(), "orders");
+    /// assert!("".parse::<StreamName>().is_err());
+    /// # Ok::<(), tailwater_record::Error>(())
+    /// ```
+    StreamName, "stream name"
+}
+
+/// A stream's ARN: `arn:aws:kinesis:REGION:ACCOUNT:stream/NAME`.
+///
+/// ```
+/// use tailwater_record::StreamArn;
+///
+/// let arn: StreamArn = "arn:aws:kinesis:eu-central-1:123456789012:stream/orders".parse()?;
+/// assert_eq!(arn.name().as_str(), "orders");
+/// assert_eq!(arn.region().as_str(), "eu-central-1");
+/// # Ok::<(), tailwater_record::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct StreamArn {
+    owner: Owner,
+    name: StreamName,
+}
+
+impl StreamArn {
+    /// The ARN of a stream in the partition `aws`.
+    #[must_use]
+    pub fn new(region: Region, account: AccountId, name: StreamName) -> Self {
+        Self { owner: Owner { partition: "aws".into(), region, account }, name }
+    }
+
+    /// The partition, such as `aws` or `aws-cn`.
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        &self.owner.partition
+    }
+
+    /// The region the stream lives in.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.owner.region
+    }
+
+    /// The account that owns the stream.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.owner.account
+    }
+
+    /// The stream's name.
+    #[must_use]
+    pub fn name(&self) -> &StreamName {
+        &self.name
+    }
+
+    /// The ARN of a consumer registered on this stream at `created`, in epoch seconds.
+    #[must_use]
+    pub fn consumer(&self, name: ConsumerName, created: u64) -> ConsumerArn {
+        ConsumerArn::new(self.clone(), name, created)
+    }
+
+    pub(crate) fn from_parts(owner: Owner, name: StreamName) -> Self {
+        Self { owner, name }
+    }
+}
+
+impl FromStr for StreamArn {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let noun = "stream ARN";
+        let (owner, resource) = Owner::split(noun, text)?;
+        let name = resource.strip_prefix("stream/").and_then(|name| name.parse().ok());
+        let name = name.ok_or(Error::Arn { noun, expected: "'stream/' and a stream name at the end" })?;
+        Ok(Self { owner, name })
+    }
+}
+
+impl fmt::Display for StreamArn {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}stream/{}", self.owner, self.name)
+    }
+}
+
+through_text!(StreamArn, "stream ARN");

@@ -1,0 +1,35 @@
+//! The repository's own tools, run as `cargo xtask TASK`.
+//! `gate` is what a change must pass before it lands; `interop` talks to what others wrote; `rivals` measures beside it.
+
+mod gate;
+mod interop;
+mod rivals;
+mod shell;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  gate                          format, lints, docs, packages, licences; what must pass before a change lands
+  interop aggregates [--short]  exchange aggregates with aws-kinesis-agg in Python and Node
+  rivals codecs                 measure packing and unpacking beside prost, Python and Node";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["gate"] => gate::run(),
+        ["interop", "aggregates"] => interop::aggregates::run(interop::aggregates::BATCHES),
+        ["interop", "aggregates", "--short"] => interop::aggregates::run(interop::aggregates::BATCHES_SHORT),
+        ["rivals", "codecs"] => rivals::codecs(),
+        _ => Err(USAGE.into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("{fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
