@@ -192,8 +192,9 @@ mod tests {
 
     #[test]
     fn three_shards_divide_the_space_as_the_service_does() {
-        let ranges: Vec<String> =
-            HashRange::uniform(NonZeroU32::new(3).unwrap()).map(|range| format!("{}-{}", range.start, range.end)).collect();
+        let ranges: Vec<String> = HashRange::uniform(NonZeroU32::new(3).unwrap())
+            .map(|range| format!("{}-{}", range.start, range.end))
+            .collect();
         assert_eq!(
             ranges,
             [
@@ -223,7 +224,11 @@ mod tests {
             let width = ranges.clone().next().unwrap();
             assert_eq!(width.start, HashKey::MIN);
             if shards > 1 {
-                let expected = if shards.is_power_of_two() { (1 << 127) / u128::from(shards) * 2 } else { u128::MAX / u128::from(shards) };
+                let expected = if shards.is_power_of_two() {
+                    (1 << 127) / u128::from(shards) * 2
+                } else {
+                    u128::MAX / u128::from(shards)
+                };
                 assert_eq!(width.end.0 + 1, expected, "{shards} shards");
             }
             if shards <= 10_000 {

@@ -36,6 +36,7 @@ mod hash_key;
 #[cfg(feature = "unstable-internals")]
 pub mod md5_lanes;
 #[cfg(not(feature = "unstable-internals"))]
+#[allow(unreachable_pub, dead_code, reason = "public for our benches only")]
 mod md5_lanes;
 mod sequence;
 mod position;

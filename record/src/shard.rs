@@ -65,9 +65,7 @@ impl FromStr for ShardId {
 
 /// Digits alone, which `u64::from_str` does not insist on.
 fn decimal(digits: &str) -> Option<u64> {
-    digits.bytes().try_fold(0_u64, |number, byte| {
-        byte.is_ascii_digit().then(|| number * 10 + u64::from(byte - b'0'))
-    })
+    digits.bytes().try_fold(0_u64, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u64::from(byte - b'0')))
 }
 
 impl fmt::Display for ShardId {

@@ -369,6 +369,7 @@ pub fn seal_all(unsealed: Vec<Unsealed>) -> Vec<Packed> {
 }
 
 /// As [`seal_all`], in lanes of the caller's choice.
+#[cfg_attr(not(feature = "unstable-internals"), allow(unreachable_pub, reason = "public for our benches only"))]
 pub fn seal_all_in(lanes: Lanes, unsealed: Vec<Unsealed>) -> Vec<Packed> {
     let messages: Vec<&[u8]> = unsealed.iter().map(|record| record.message().unwrap_or_default()).collect();
     let mut digests = vec![[0; CHECKSUM]; messages.len()];

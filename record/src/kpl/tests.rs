@@ -85,7 +85,8 @@ fn what_others_packed_is_read() {
     assert_eq!(contents(unhex(V1)), texts(&[("pk1", "hello"), ("pk2", "kinesis"), ("pk1", "")]));
     assert_eq!(contents(unhex(V4)), texts(&[("ключ", "utf8"), ("ключ", "again")]));
     assert_eq!(contents(unhex(V7)), texts(&[("pk1", "one")]));
-    let v3 = [unhex("f3899ac20a01611a870108001a8201"), vec![0x41; 130], unhex("f52bdcf1062fe8f2d946b1e71fe589fd")].concat();
+    let v3 =
+        [unhex("f3899ac20a01611a870108001a8201"), vec![0x41; 130], unhex("f52bdcf1062fe8f2d946b1e71fe589fd")].concat();
     assert_eq!(contents(v3), [("a".to_owned(), vec![0x41; 130])]);
 
     let v2 = aggregate(unhex(V2));
@@ -155,10 +156,9 @@ fn a_faulty_hash_key_ends_the_reading_and_leading_zeros_do_not() {
 fn records_outside_the_shard_are_set_aside_and_counted() {
     let (low, high) = HashRange::FULL.split(HashKey::new(1 << 127)).unwrap();
     for (shard, inside, outside) in [(low, vec![1], vec![0, 2]), (high, vec![0, 2], vec![1])] {
-        for unpacked in [
-            unpack(unhex(V1).into(), Some(shard)),
-            unpack_all([unhex(V1).into()], Some(shard)).pop().unwrap(),
-        ] {
+        for unpacked in
+            [unpack(unhex(V1).into(), Some(shard)), unpack_all([unhex(V1).into()], Some(shard)).pop().unwrap()]
+        {
             let Unpacked::Aggregated(read) = unpacked else { panic!("not read") };
             assert_eq!(read.records().map(|entry| entry.sub_sequence()).collect::<Vec<_>>(), inside);
             assert_eq!(read.set_aside().map(|entry| entry.sub_sequence()).collect::<Vec<_>>(), outside);
@@ -213,8 +213,9 @@ fn a_full_packer_refuses_and_stays_as_it_was() {
 #[test]
 fn sealing_together_is_sealing_one_by_one() {
     for lanes in Lanes::available() {
-        let groups: Vec<Vec<UserRecord>> =
-            (0..21).map(|group| (0..=group * 7).map(|place| plain("k", vec![place as u8; group * 3])).collect()).collect();
+        let groups: Vec<Vec<UserRecord>> = (0..21)
+            .map(|group| (0..=group * 7).map(|place| plain("k", vec![place as u8; group * 3])).collect())
+            .collect();
         let mut packer = Packer::new();
         let mut unsealed = Vec::new();
         for group in &groups {
@@ -283,7 +284,10 @@ mod foreign {
                     && record.data.is_some()
                     && record.tags.iter().all(|tag| tag.key.is_some())
             };
-            self.records.iter().all(complete).then(|| self.records.iter().map_while(|record| self.read(record)).collect())
+            self.records
+                .iter()
+                .all(complete)
+                .then(|| self.records.iter().map_while(|record| self.read(record)).collect())
         }
 
         fn read(&self, record: &Record) -> Option<Read> {

@@ -52,12 +52,9 @@ pub fn unpack_all(data: impl IntoIterator<Item = Bytes>, shard: Option<HashRange
 }
 
 /// As [`unpack_all`], in lanes of the caller's choice.
+#[cfg_attr(not(feature = "unstable-internals"), allow(unreachable_pub, reason = "public for our benches only"))]
 #[must_use]
-pub fn unpack_all_in(
-    lanes: Lanes,
-    data: impl IntoIterator<Item = Bytes>,
-    shard: Option<HashRange>,
-) -> Vec<Unpacked> {
+pub fn unpack_all_in(lanes: Lanes, data: impl IntoIterator<Item = Bytes>, shard: Option<HashRange>) -> Vec<Unpacked> {
     let data: Vec<Bytes> = data.into_iter().collect();
     let (places, messages): (Vec<usize>, Vec<&[u8]>) =
         data.iter().enumerate().filter_map(|(place, data)| Some((place, message(data)?))).unzip();
@@ -179,12 +176,7 @@ impl Tables {
         aggregate
     }
 
-    fn follow(
-        &self,
-        data: &[u8],
-        written: &Written,
-        hash_keys: &mut [Option<HashKey>],
-    ) -> Result<Stored, Fault> {
+    fn follow(&self, data: &[u8], written: &Written, hash_keys: &mut [Option<HashKey>]) -> Result<Stored, Fault> {
         let partition_key = usize::try_from(written.partition_key).ok().filter(|key| *key < self.partition_keys.len());
         let partition_key = partition_key.ok_or(Fault::PartitionKeyIndex)? as u32;
         let mut hash_key = NO_HASH_KEY;

@@ -1,0 +1,174 @@
+//! How the plain kinds of members go in and out: numbers, booleans, blobs, moments, lists, and what may be absent.
+//! Structures come from `shape!`, texts from `words.rs`.
+
+use super::place::{Constraint, Halt, Place, Step};
+use super::schema::Kind;
+use super::sink::Sink;
+use super::source::Source;
+use bytes::Bytes;
+use tailwater_record::Timestamp;
+
+/// The least and greatest number, or the fewest and most elements.
+pub type Bounds = Option<(i64, i64)>;
+
+/// A value that can stand in a request or response.
+pub trait Member: Sized {
+    /// Whether a structure must have it.
+    const REQUIRED: bool = true;
+    /// What it is.
+    const KIND: Kind;
+
+    /// Whether it is left out when written.
+    fn is_absent(&self) -> bool {
+        false
+    }
+
+    /// The value of a member that is not there, if it may be so.
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    /// Writes it.
+    fn write<S: Sink>(&self, sink: &mut S);
+
+    /// Reads it; `None` if it breaks a limit, which has then been noted.
+    fn read<S: Source>(source: &mut S, place: &Place<'_>, bounds: Bounds) -> Result<Option<Self>, Halt>;
+}
+
+impl<T: Member> Member for Option<T> {
+    const REQUIRED: bool = false;
+    const KIND: Kind = T::KIND;
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+
+    fn write<S: Sink>(&self, sink: &mut S) {
+        if let Some(value) = self {
+            value.write(sink);
+        }
+    }
+
+    fn read<S: Source>(source: &mut S, place: &Place<'_>, bounds: Bounds) -> Result<Option<Self>, Halt> {
+        T::read(source, place, bounds).map(|value| value.map(Some))
+    }
+}
+
+impl<T: Member> Member for Vec<T> {
+    const KIND: Kind = Kind::List(&T::KIND);
+
+    fn write<S: Sink>(&self, sink: &mut S) {
+        sink.list(self.len(), |sink| {
+            for item in self {
+                sink.item();
+                item.write(sink);
+            }
+        });
+    }
+
+    fn read<S: Source>(source: &mut S, place: &Place<'_>, bounds: Bounds) -> Result<Option<Self>, Halt> {
+        let (mut items, mut seen) = (Self::new(), 0_usize);
+        let read = source.list(|source| {
+            items.extend(T::read(source, &place.then(Step::Item(seen)), None)?);
+            seen += 1;
+            Ok(())
+        });
+        read.map_err(|halt| halt.at(place, Self::KIND.noun()))?;
+        let kept = keeps_length(source, place, seen, bounds);
+        Ok((kept && items.len() == seen).then_some(items))
+    }
+}
+
+/// Whether so many elements are allowed; noted if not.
+pub(crate) fn keeps_length<S: Source>(source: &mut S, place: &Place<'_>, found: usize, bounds: Bounds) -> bool {
+    let Some((min, max)) = bounds.filter(|_| source.reading().is_strict()) else { return true };
+    let (min, max) = (usize::try_from(min).unwrap_or(0), usize::try_from(max).unwrap_or(0));
+    if found < min {
+        source.reading().problem(place, Constraint::MinLength { found, min });
+    }
+    if found > max {
+        source.reading().problem(place, Constraint::MaxLength { found, max });
+    }
+    (min..=max).contains(&found)
+}
+
+macro_rules! whole_number {
+    ($type:ty, $least:expr, $greatest:expr) => {
+        impl Member for $type {
+            const KIND: Kind = Kind::Integer;
+
+            fn write<S: Sink>(&self, sink: &mut S) {
+                sink.integer(i64::try_from(*self).unwrap_or(i64::MAX));
+            }
+
+            fn read<S: Source>(source: &mut S, place: &Place<'_>, bounds: Bounds) -> Result<Option<Self>, Halt> {
+                let number = source.integer().map_err(|halt| halt.at(place, Self::KIND.noun()))?;
+                // The service takes numbers beyond the type for the last ones inside it.
+                let number = number.clamp(i64::from(i32::MIN), $greatest);
+                let (min, max) = match bounds {
+                    Some((min, max)) if source.reading().is_strict() => (min, max),
+                    _ => ($least, $greatest),
+                };
+                if number < min {
+                    source.reading().problem(place, Constraint::MinValue(min));
+                } else if number > max {
+                    source.reading().problem(place, Constraint::MaxValue(max));
+                }
+                let kept = (min..=max).contains(&number);
+                Ok(if kept { Self::try_from(number).ok() } else { None })
+            }
+        }
+    };
+}
+
+whole_number!(u32, 0, i64::from(i32::MAX));
+whole_number!(i32, i64::from(i32::MIN), i64::from(i32::MAX));
+whole_number!(u64, 0, i64::MAX);
+
+impl Member for bool {
+    const KIND: Kind = Kind::Boolean;
+
+    fn write<S: Sink>(&self, sink: &mut S) {
+        sink.boolean(*self);
+    }
+
+    fn read<S: Source>(source: &mut S, place: &Place<'_>, _: Bounds) -> Result<Option<Self>, Halt> {
+        source.boolean().map(Some).map_err(|halt| halt.at(place, Self::KIND.noun()))
+    }
+}
+
+impl Member for Timestamp {
+    const KIND: Kind = Kind::Timestamp;
+
+    fn write<S: Sink>(&self, sink: &mut S) {
+        sink.timestamp(*self);
+    }
+
+    fn read<S: Source>(source: &mut S, place: &Place<'_>, _: Bounds) -> Result<Option<Self>, Halt> {
+        source.timestamp().map(Some).map_err(|halt| halt.at(place, Self::KIND.noun()))
+    }
+}
+
+/// The most bytes that the data of a record may have in the service's model.
+pub(crate) const BLOB_MAX: usize = 10 * 1024 * 1024;
+
+impl Member for Bytes {
+    const KIND: Kind = Kind::Blob(BLOB_MAX);
+
+    fn write<S: Sink>(&self, sink: &mut S) {
+        sink.blob(self);
+    }
+
+    fn read<S: Source>(source: &mut S, place: &Place<'_>, _: Bounds) -> Result<Option<Self>, Halt> {
+        let bytes = source.blob().map_err(|halt| halt.at(place, Self::KIND.noun()))?;
+        if bytes.len() > BLOB_MAX && source.reading().is_strict() {
+            source.reading().problem(place, Constraint::MaxLength { found: bytes.len(), max: BLOB_MAX });
+            return Ok(None);
+        }
+        Ok(Some(bytes))
+    }
+}
