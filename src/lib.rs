@@ -1,1 +1,6 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+#[doc(inline)]
+pub use tailwater_record as record;
+#[doc(inline)]
+pub use tailwater_wire as wire;

@@ -58,43 +58,58 @@ pub(super) const fn bytes_field_len(len: usize) -> usize {
     1 + varint_len(len as u64) + len
 }
 
-/// A field's key and numbers, collected so that they are appended to a buffer in one piece.
-pub(super) struct Head {
-    bytes: [u8; 48],
-    len: usize,
+/// A few field keys and numbers, written where they belong. (Collected first and then copied, they would be read back
+/// before they have left the store buffer, which costs more than the rest of a record's frame.)
+pub(super) struct Head<'o> {
+    out: &'o mut Vec<u8>,
+    at: usize,
 }
 
-impl Head {
-    pub(super) const fn new() -> Self {
-        Self { bytes: [0; 48], len: 0 }
+impl<'o> Head<'o> {
+    /// Four keys and four numbers of ten bytes.
+    const ROOM: usize = 44;
+
+    #[inline]
+    pub(super) fn new(out: &'o mut Vec<u8>) -> Self {
+        let at = out.len();
+        out.extend_from_slice(&[0; Self::ROOM]);
+        Self { out, at }
     }
 
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        self.out[self.at] = byte;
+        self.at += 1;
+    }
+
+    #[inline]
     pub(super) fn key(&mut self, field: u32, wire: WireType) {
-        self.bytes[self.len] = key_byte(field, wire);
-        self.len += 1;
+        self.byte(key_byte(field, wire));
     }
 
+    #[inline]
     pub(super) fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
-            self.bytes[self.len] = value as u8 | 0x80;
-            self.len += 1;
+            self.byte(value as u8 | 0x80);
             value >>= 7;
         }
-        self.bytes[self.len] = value as u8;
-        self.len += 1;
+        self.byte(value as u8);
     }
 
-    pub(super) fn as_slice(&self) -> &[u8] {
-        &self.bytes[..self.len]
+    /// Ends the head; what is appended next stands right behind it.
+    #[inline]
+    pub(super) fn end(self) {
+        self.out.truncate(self.at);
     }
 }
 
 /// Appends a field whose value is bytes.
+#[inline]
 pub(super) fn put_bytes_field(out: &mut Vec<u8>, field: u32, value: &[u8]) {
-    let mut head = Head::new();
+    let mut head = Head::new(out);
     head.key(field, WireType::Bytes);
     head.varint(value.len() as u64);
-    out.extend_from_slice(head.as_slice());
+    head.end();
     out.extend_from_slice(value);
 }
 
@@ -124,8 +139,26 @@ impl<'m> Fields<'m> {
         Self { rest: message }
     }
 
+    /// How many bytes are not read yet.
+    pub(super) const fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Reads what nearly every writer puts: a varint in this field, then bytes in that field, and nothing else. `None`
+    /// if anything is different; then nothing has been read.
+    #[inline(always)]
+    pub(super) fn pair(&mut self, varint: u32, bytes: u32) -> Option<(u64, &'m [u8])> {
+        let mut ahead = self.clone();
+        let first = ahead.take(1).is_ok_and(|key| key[0] == key_byte(varint, WireType::Varint));
+        let number = ahead.varint().ok().filter(|_| first)?;
+        let second = ahead.take(1).is_ok_and(|key| key[0] == key_byte(bytes, WireType::Bytes));
+        let value = ahead.bytes().ok().filter(|_| second && ahead.rest.is_empty())?;
+        *self = ahead;
+        Some((number, value))
+    }
+
     /// The next field's number and value, `None` at the end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<(u32, Value<'m>)>, NotProtobuf> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -142,7 +175,7 @@ impl<'m> Fields<'m> {
         Ok(Some((field, value)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&mut self) -> Result<(u32, WireType), NotProtobuf> {
         let key = u32::try_from(self.varint()?).map_err(|_| NotProtobuf)?;
         let wire = match key & 7 {
@@ -157,7 +190,7 @@ impl<'m> Fields<'m> {
         if key >> 3 == 0 { Err(NotProtobuf) } else { Ok((key >> 3, wire)) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, NotProtobuf> {
         match *self.rest {
             [one, ref rest @ ..] if one < 0x80 => {
@@ -172,6 +205,7 @@ impl<'m> Fields<'m> {
         }
     }
 
+    #[inline(never)]
     fn long_varint(&mut self) -> Result<u64, NotProtobuf> {
         let mut value = 0;
         for (place, byte) in self.rest.iter().copied().enumerate().take(10) {
@@ -188,13 +222,13 @@ impl<'m> Fields<'m> {
         Err(NotProtobuf)
     }
 
-    #[inline]
+    #[inline(always)]
     fn bytes(&mut self) -> Result<&'m [u8], NotProtobuf> {
         let len = usize::try_from(self.varint()?).map_err(|_| NotProtobuf)?;
         self.take(len)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, len: usize) -> Result<&'m [u8], NotProtobuf> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(NotProtobuf)?;
         self.rest = rest;
@@ -231,10 +265,12 @@ mod tests {
     fn a_varint_is_as_long_as_predicted_and_reads_back() {
         let edges = (0..64).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit, (1 << bit) + 1]).chain([u64::MAX]);
         for value in edges {
-            let mut head = Head::new();
+            let mut written = Vec::new();
+            let mut head = Head::new(&mut written);
             head.varint(value);
-            assert_eq!(head.len, varint_len(value), "{value}");
-            let mut fields = Fields::of(head.as_slice());
+            head.end();
+            assert_eq!(written.len(), varint_len(value), "{value}");
+            let mut fields = Fields::of(&written);
             assert_eq!(fields.varint(), Ok(value));
             assert!(fields.rest.is_empty());
         }

@@ -7,6 +7,7 @@
 //! its own bytes begin like an aggregate and a reader would take it apart.
 
 mod layout;
+mod key_table;
 mod pack;
 mod unpack;
 

@@ -4,6 +4,7 @@
 //! joins them. The checksum is left to `Unsealed`, because many of them are sealed faster together.
 //! Pure. Called by the producer, once per routed record.
 
+use super::key_table::{KeyTable, Place};
 use super::layout::{
     AGGREGATE_OVERHEAD, CHECKSUM, Head, MAGIC, WireType, aggregated_record, bytes_field_len, put_bytes_field, record,
     tag, varint_len,
@@ -12,10 +13,8 @@ use crate::md5_lanes::{self, Lanes};
 use crate::{HashKey, Headers, UserRecord};
 use bytes::Bytes;
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
+use std::collections::HashMap;
 use std::fmt;
-use std::hash::BuildHasher;
-use std::ops::Range;
 
 /// Why a record was not pushed. The packer is as it was before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,16 +59,11 @@ pub enum PackError {
 /// ```
 pub struct Packer {
     limit: usize,
-    /// Fields 1, 2 and 3 of the message, each in a buffer of its own, because the tables stand before the records.
-    partition_keys: Vec<u8>,
+    /// The tables stand before the records, so each part grows in a buffer of its own.
+    partition_keys: KeyTable,
     hash_keys: Vec<u8>,
+    hash_key_indices: HashMap<HashKey, u32, RandomState>,
     records: Vec<u8>,
-    /// Where each distinct key stands in `partition_keys`, by its index in the table.
-    key_spans: Vec<Range<usize>>,
-    key_indices: HashTable<u32>,
-    hash_key_table: Vec<HashKey>,
-    hash_key_indices: HashTable<u32>,
-    hasher: RandomState,
     count: usize,
     /// The only record so far, if it could travel raw: framed only when a second one comes.
     alone: Option<(Bytes, Plan)>,
@@ -87,14 +81,10 @@ impl Packer {
     pub fn with_limit(limit: usize) -> Self {
         Self {
             limit,
-            partition_keys: Vec::new(),
+            partition_keys: KeyTable::new(),
             hash_keys: Vec::new(),
+            hash_key_indices: HashMap::default(),
             records: Vec::new(),
-            key_spans: Vec::new(),
-            key_indices: HashTable::new(),
-            hash_key_table: Vec::new(),
-            hash_key_indices: HashTable::new(),
-            hasher: RandomState::default(),
             count: 0,
             alone: None,
         }
@@ -128,6 +118,7 @@ impl Packer {
     }
 
     /// Adds a record behind the others, or tells why not and changes nothing.
+    #[inline]
     pub fn push(&mut self, record: &UserRecord) -> Result<(), PackError> {
         let plan = self.plan(record)?;
         if plan.size > self.limit {
@@ -160,7 +151,7 @@ impl Packer {
             None => {
                 let mut bytes = Vec::with_capacity(self.framed());
                 bytes.extend_from_slice(&MAGIC);
-                bytes.extend_from_slice(&self.partition_keys);
+                bytes.extend_from_slice(self.partition_keys.encoded());
                 bytes.extend_from_slice(&self.hash_keys);
                 bytes.extend_from_slice(&self.records);
                 bytes.extend_from_slice(&[0; CHECKSUM]);
@@ -169,82 +160,59 @@ impl Packer {
         };
         self.partition_keys.clear();
         self.hash_keys.clear();
-        self.records.clear();
-        self.key_spans.clear();
-        self.key_indices.clear();
-        self.hash_key_table.clear();
         self.hash_key_indices.clear();
+        self.records.clear();
         Some(Unsealed { content, records })
     }
 
     fn framed(&self) -> usize {
         let alone = self.alone.as_ref().map_or(0, |(_, plan)| bytes_field_len(plan.inner));
-        AGGREGATE_OVERHEAD + self.partition_keys.len() + self.hash_keys.len() + self.records.len() + alone
+        AGGREGATE_OVERHEAD + self.partition_keys.encoded().len() + self.hash_keys.len() + self.records.len() + alone
     }
 
     /// Where the record's keys stand or would stand, and what size that makes.
+    #[inline]
     fn plan(&self, record: &UserRecord) -> Result<Plan, PackError> {
         let key = record.partition_key().ok_or(PackError::NoPartitionKey)?.as_str().as_bytes();
-        let key_hash = self.hasher.hash_one(key);
-        let (key_index, new_key) = match self.find_key(key, key_hash) {
-            Some(index) => (index, 0),
-            None => (self.key_spans.len() as u32, bytes_field_len(key.len())),
-        };
-        let mut hash_key_hash = 0;
-        let mut new_hash_key = 0;
+        let place = self.partition_keys.find(key);
+        let key_index = self.partition_keys.index(place);
+        let mut tables = KeyTable::growth(place, key);
         let hash_key_index = record.explicit_hash_key().map(|hash_key| {
-            hash_key_hash = self.hasher.hash_one(hash_key);
-            self.find_hash_key(hash_key, hash_key_hash).unwrap_or_else(|| {
-                new_hash_key = bytes_field_len(itoa::Buffer::new().format(hash_key.number()).len());
-                self.hash_key_table.len() as u32
+            self.hash_key_indices.get(&hash_key).copied().unwrap_or_else(|| {
+                tables += bytes_field_len(itoa::Buffer::new().format(hash_key.number()).len());
+                self.hash_key_indices.len() as u32
             })
         });
         let mut inner = 1 + varint_len(key_index.into()) + bytes_field_len(record.data().len());
-        inner += hash_key_index.map_or(0, |index| 1 + varint_len(index.into()));
-        inner += record.headers().iter().map(|(name, value)| bytes_field_len(tag_len(name, value))).sum::<usize>();
+        if let Some(index) = hash_key_index {
+            inner += 1 + varint_len(index.into());
+        }
+        if !record.headers().is_empty() {
+            inner += record.headers().iter().map(|(name, value)| bytes_field_len(tag_len(name, value))).sum::<usize>();
+        }
         // A payload with the magic in front would be taken apart by readers, and headers have no place outside.
         let raw = self.count == 0 && record.headers().is_empty() && !record.data().starts_with(&MAGIC);
-        let framed = self.framed() + new_key + new_hash_key + bytes_field_len(inner);
-        let size = if raw { record.data().len() } else { framed };
-        Ok(Plan { size, raw, inner, key_index, key_hash, hash_key_index, hash_key_hash })
+        let size = if raw { record.data().len() } else { self.framed() + tables + bytes_field_len(inner) };
+        Ok(Plan { size, raw, inner, place, key_index, hash_key_index })
     }
 
-    fn find_key(&self, key: &[u8], hash: u64) -> Option<u32> {
-        let same = |index: &u32| self.partition_keys[self.key_spans[*index as usize].clone()] == *key;
-        // Records of one key often come in a row.
-        let last = self.key_spans.len().checked_sub(1).map(|last| last as u32);
-        last.filter(same).or_else(|| self.key_indices.find(hash, same).copied())
-    }
-
-    fn find_hash_key(&self, key: HashKey, hash: u64) -> Option<u32> {
-        self.hash_key_indices.find(hash, |index| self.hash_key_table[*index as usize] == key).copied()
-    }
-
+    #[inline]
     fn write_keys(&mut self, record: &UserRecord, plan: &Plan) {
-        if plan.key_index as usize == self.key_spans.len() {
-            let key = record.partition_key().map_or("", |key| key.as_str()).as_bytes();
-            put_bytes_field(&mut self.partition_keys, aggregated_record::PARTITION_KEY_TABLE, key);
-            let end = self.partition_keys.len();
-            self.key_spans.push(end - key.len()..end);
-            let (keys, spans, hasher) = (&self.partition_keys, &self.key_spans, &self.hasher);
-            self.key_indices.insert_unique(plan.key_hash, plan.key_index, |index| {
-                hasher.hash_one(&keys[spans[*index as usize].clone()])
-            });
-        }
+        let key = record.partition_key().map_or("", |key| key.as_str()).as_bytes();
+        self.partition_keys.add(plan.place, key);
         if let (Some(index), Some(hash_key)) = (plan.hash_key_index, record.explicit_hash_key())
-            && index as usize == self.hash_key_table.len()
+            && index as usize == self.hash_key_indices.len()
         {
-            let text = itoa::Buffer::new().format(hash_key.number()).to_owned();
-            put_bytes_field(&mut self.hash_keys, aggregated_record::EXPLICIT_HASH_KEY_TABLE, text.as_bytes());
-            self.hash_key_table.push(hash_key);
-            let (table, hasher) = (&self.hash_key_table, &self.hasher);
-            self.hash_key_indices
-                .insert_unique(plan.hash_key_hash, index, |index| hasher.hash_one(table[*index as usize]));
+            let mut text = itoa::Buffer::new();
+            let text = text.format(hash_key.number()).as_bytes();
+            put_bytes_field(&mut self.hash_keys, aggregated_record::EXPLICIT_HASH_KEY_TABLE, text);
+            self.hash_key_indices.insert(hash_key, index);
         }
     }
 
+    #[inline]
     fn write_record(&mut self, data: &[u8], headers: &Headers, plan: &Plan) {
-        let mut head = Head::new();
+        let mut head = Head::new(&mut self.records);
         head.key(aggregated_record::RECORDS, WireType::Bytes);
         head.varint(plan.inner as u64);
         head.key(record::PARTITION_KEY_INDEX, WireType::Varint);
@@ -255,13 +223,13 @@ impl Packer {
         }
         head.key(record::DATA, WireType::Bytes);
         head.varint(data.len() as u64);
-        self.records.extend_from_slice(head.as_slice());
+        head.end();
         self.records.extend_from_slice(data);
         for (name, value) in headers.iter() {
-            let mut head = Head::new();
+            let mut head = Head::new(&mut self.records);
             head.key(record::TAGS, WireType::Bytes);
             head.varint(tag_len(name, value) as u64);
-            self.records.extend_from_slice(head.as_slice());
+            head.end();
             put_bytes_field(&mut self.records, tag::KEY, name.as_bytes());
             put_bytes_field(&mut self.records, tag::VALUE, value.as_bytes());
         }
@@ -288,15 +256,14 @@ fn tag_len(name: &str, value: &str) -> usize {
     bytes_field_len(name.len()) + bytes_field_len(value.len())
 }
 
-/// What pushing one record would do; made once, so that keys are hashed once.
+/// What pushing one record would do; made once, so that its key is looked up once.
 struct Plan {
     size: usize,
     raw: bool,
     inner: usize,
+    place: Place,
     key_index: u32,
-    key_hash: u64,
     hash_key_index: Option<u32>,
-    hash_key_hash: u64,
 }
 
 /// A packed Kinesis record that still lacks its checksum.

@@ -95,19 +95,11 @@ impl Span {
     }
 }
 
-/// An aggregate as written: records that point into tables.
+/// An aggregate as written: records that point into tables, of which it is not known yet whether they reach so far.
 struct Tables {
     partition_keys: Vec<Span>,
     hash_keys: Vec<Span>,
-    records: Vec<Written>,
-}
-
-struct Written {
-    partition_key: u64,
-    hash_key: Option<u64>,
-    data: Span,
-    /// The whole record, if it has headers.
-    tagged: Option<Span>,
+    records: Vec<Stored>,
 }
 
 impl Tables {
@@ -124,16 +116,18 @@ impl Tables {
         while let Some((field, value)) = fields.next()? {
             match (field, value) {
                 (aggregated_record::RECORDS, Value::Bytes(part)) => {
-                    let mut written = read_record(part, span)?;
-                    written.tagged = written.tagged.map(|_| span(part));
-                    records.push(written);
+                    if records.is_empty() {
+                        // Records of an aggregate are mostly alike, so the first tells how many will come.
+                        records.reserve(fields.left() / (part.len() + 2) + 1);
+                    }
+                    records.push(read_record(part, span)?);
                 }
                 (aggregated_record::PARTITION_KEY_TABLE, Value::Bytes(part)) => {
-                    check_text(part)?;
+                    is_text(part)?;
                     partition_keys.push(span(part));
                 }
                 (aggregated_record::EXPLICIT_HASH_KEY_TABLE, Value::Bytes(part)) => {
-                    check_text(part)?;
+                    is_text(part)?;
                     hash_keys.push(span(part));
                 }
                 (
@@ -149,24 +143,23 @@ impl Tables {
     }
 
     /// Follows each record's pointers, up to the first that leads nowhere.
-    fn resolve(self, data: Bytes, shard: Option<HashRange>, lanes: Lanes) -> Aggregate {
-        let mut entries = Vec::with_capacity(self.records.len());
+    fn resolve(mut self, data: Bytes, shard: Option<HashRange>, lanes: Lanes) -> Aggregate {
         let mut hash_keys: Vec<Option<HashKey>> = vec![None; self.hash_keys.len()];
         let mut unreadable = None;
-        for (place, written) in self.records.iter().enumerate() {
-            match self.follow(&data, written, &mut hash_keys) {
-                Ok(entry) => entries.push(entry),
-                Err(fault) => {
-                    unreadable = Some(Unreadable { first: place, records: self.records.len() - place, fault });
-                    break;
-                }
+        for (place, record) in self.records.iter().enumerate() {
+            if let Err(fault) = self.follow(&data, record, &mut hash_keys) {
+                unreadable = Some(Unreadable { first: place, records: self.records.len() - place, fault });
+                break;
             }
+        }
+        if let Some(unreadable) = &unreadable {
+            self.records.truncate(unreadable.first);
         }
         let mut aggregate = Aggregate {
             data,
             partition_keys: self.partition_keys,
             hash_keys: hash_keys.into_iter().map(|key| key.unwrap_or(HashKey::MIN)).collect(),
-            entries,
+            entries: self.records,
             outside: 0,
             unreadable,
         };
@@ -176,33 +169,38 @@ impl Tables {
         aggregate
     }
 
-    fn follow(&self, data: &[u8], written: &Written, hash_keys: &mut [Option<HashKey>]) -> Result<Stored, Fault> {
-        let partition_key = usize::try_from(written.partition_key).ok().filter(|key| *key < self.partition_keys.len());
-        let partition_key = partition_key.ok_or(Fault::PartitionKeyIndex)? as u32;
-        let mut hash_key = NO_HASH_KEY;
-        if let Some(index) = written.hash_key {
-            let index = usize::try_from(index).ok().filter(|key| *key < self.hash_keys.len());
-            let index = index.ok_or(Fault::HashKeyIndex)?;
-            if hash_keys[index].is_none() {
-                hash_keys[index] = Some(read_hash_key(&data[self.hash_keys[index].range()])?);
-            }
-            hash_key = index as u32;
+    #[inline]
+    fn follow(&self, data: &[u8], record: &Stored, hash_keys: &mut [Option<HashKey>]) -> Result<(), Fault> {
+        if record.partition_key as usize >= self.partition_keys.len() {
+            return Err(Fault::PartitionKeyIndex);
         }
-        Ok(Stored { partition_key, hash_key, data: written.data, tagged: written.tagged, outside: false })
+        if record.hash_key != NO_HASH_KEY {
+            let index = record.hash_key as usize;
+            let known = hash_keys.get_mut(index).ok_or(Fault::HashKeyIndex)?;
+            if known.is_none() {
+                *known = Some(read_hash_key(&data[self.hash_keys[index].range()])?);
+            }
+        }
+        Ok(())
     }
 }
 
-fn read_record(part: &[u8], span: impl Fn(&[u8]) -> Span) -> Result<Written, NotProtobuf> {
-    let (mut partition_key, mut hash_key, mut data, mut tagged) = (None, None, None, None);
+#[inline]
+fn read_record(part: &[u8], span: impl Fn(&[u8]) -> Span) -> Result<Stored, NotProtobuf> {
     let mut fields = Fields::of(part);
+    if let Some((index, payload)) = fields.pair(record::PARTITION_KEY_INDEX, record::DATA) {
+        let data = span(payload);
+        return Ok(Stored { partition_key: narrow(index), hash_key: NO_HASH_KEY, data, tagged: None, outside: false });
+    }
+    let (mut partition_key, mut hash_key, mut data, mut tagged) = (None, NO_HASH_KEY, None, false);
     while let Some((field, value)) = fields.next()? {
         match (field, value) {
-            (record::PARTITION_KEY_INDEX, Value::Varint(index)) => partition_key = Some(index),
-            (record::EXPLICIT_HASH_KEY_INDEX, Value::Varint(index)) => hash_key = Some(index),
+            (record::PARTITION_KEY_INDEX, Value::Varint(index)) => partition_key = Some(narrow(index)),
+            (record::EXPLICIT_HASH_KEY_INDEX, Value::Varint(index)) => hash_key = narrow(index),
             (record::DATA, Value::Bytes(payload)) => data = Some(span(payload)),
             (record::TAGS, Value::Bytes(tag)) => {
                 read_tag(tag)?;
-                tagged = Some(span(tag));
+                tagged = true;
             }
             (
                 record::PARTITION_KEY_INDEX | record::EXPLICIT_HASH_KEY_INDEX | record::DATA | record::TAGS,
@@ -211,8 +209,13 @@ fn read_record(part: &[u8], span: impl Fn(&[u8]) -> Span) -> Result<Written, Not
             _ => {}
         }
     }
-    let partition_key = partition_key.ok_or(NotProtobuf)?;
-    Ok(Written { partition_key, hash_key, data: data.ok_or(NotProtobuf)?, tagged })
+    let (Some(partition_key), Some(data)) = (partition_key, data) else { return Err(NotProtobuf) };
+    Ok(Stored { partition_key, hash_key, data, tagged: tagged.then(|| span(part)), outside: false })
+}
+
+/// An index in 32 bits. No table is so long that one beyond them leads somewhere.
+fn narrow(index: u64) -> u32 {
+    u32::try_from(index).unwrap_or(NO_HASH_KEY).min(NO_HASH_KEY - 1)
 }
 
 /// Name and value of a header; a value that is not there is empty.
@@ -234,6 +237,12 @@ fn check_text(text: &[u8]) -> Result<&str, NotProtobuf> {
     str::from_utf8(text).map_err(|_| NotProtobuf)
 }
 
+/// Fails unless the bytes are text. Most are ASCII, which is told faster.
+#[inline]
+fn is_text(bytes: &[u8]) -> Result<(), NotProtobuf> {
+    if bytes.is_ascii() { Ok(()) } else { check_text(bytes).map(drop) }
+}
+
 /// Reads a hash key as other writers may have put it, leading zeros included.
 fn read_hash_key(text: &[u8]) -> Result<HashKey, Fault> {
     let text = str::from_utf8(text).map_err(|_| Fault::HashKeyText)?;
@@ -242,13 +251,16 @@ fn read_hash_key(text: &[u8]) -> Result<HashKey, Fault> {
     digits.parse().map_err(|_| Fault::HashKeyText)
 }
 
+/// The index of a record that has no explicit hash key.
 const NO_HASH_KEY: u32 = u32::MAX;
 
+/// One record: indices into the tables, and where its bytes are.
 #[derive(Clone)]
 struct Stored {
     partition_key: u32,
     hash_key: u32,
     data: Span,
+    /// The whole record, if it has headers.
     tagged: Option<Span>,
     outside: bool,
 }

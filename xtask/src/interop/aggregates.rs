@@ -23,8 +23,8 @@ pub(crate) const BATCHES_SHORT: usize = 300;
 
 const SEED: u64 = 1;
 const SEED_VARIABLE: &str = "TAILWATER_SEED";
-/// As many as are sealed or unpacked together.
-const GROUP: usize = 16;
+/// As many as are sealed or unpacked together: more than there are lanes, so that lanes are given new messages.
+const GROUP: usize = 40;
 /// As many faults of one direction as are told in full.
 const FAULTS_TOLD: usize = 5;
 
