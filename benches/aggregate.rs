@@ -59,7 +59,8 @@ fn aggregates(size: usize, per_aggregate: usize) {
             sum
         };
         let mut second_room = room.clone();
-        let copy = |room: &mut Vec<u8>| messages.iter().for_each(|message| room[..message.len()].copy_from_slice(message));
+        let copy =
+            |room: &mut Vec<u8>| messages.iter().for_each(|message| room[..message.len()].copy_from_slice(message));
         let mut packer = Packer::new();
         let open = |unpacked: Vec<Unpacked>| -> usize {
             let each = |unpacked: &Unpacked| match unpacked {
@@ -73,7 +74,8 @@ fn aggregates(size: usize, per_aggregate: usize) {
                 copy(&mut room);
                 digests(&messages)
             }),
-            Subject::new("pack", count, bytes, || seal_all_in(lanes, pack(&mut packer, &records, per_aggregate))).under(0),
+            Subject::new("pack", count, bytes, || seal_all_in(lanes, pack(&mut packer, &records, per_aggregate)))
+                .under(0),
             Subject::new("unpack", count, bytes, || open(unpack_all_in(lanes, packed.iter().cloned(), None))).under(0),
             Subject::new("ceiling: MD5 + copy + MD5 of every key", count, bytes, || {
                 copy(&mut second_room);

@@ -68,7 +68,8 @@ fn put(count: usize, size: usize, explicit: bool) {
             }
             second_room.len()
         }),
-        Subject::new("request from JSON", count, bytes, || Codec::Json.decode_request::<PutRecordsInput>(&json)).under(3),
+        Subject::new("request from JSON", count, bytes, || Codec::Json.decode_request::<PutRecordsInput>(&json))
+            .under(3),
         Subject::new("request from CBOR", count, bytes, || Codec::Cbor.decode_request::<PutRecordsInput>(&cbor)),
         Subject::new("answer to JSON", count, 0, || Codec::Json.encode_sized(&answer, json_answer.len())),
         Subject::new("answer to CBOR", count, 0, || Codec::Cbor.encode_sized(&answer, cbor_answer.len())),
@@ -80,7 +81,9 @@ fn put(count: usize, size: usize, explicit: bool) {
 
 fn get(count: usize, size: usize) {
     let record = |index: usize| Record {
-        sequence_number: format!("4964643757710847641691687640582592942558542967627{index:07}").parse().expect("digits"),
+        sequence_number: format!("4964643757710847641691687640582592942558542967627{index:07}")
+            .parse()
+            .expect("digits"),
         approximate_arrival_timestamp: Some(Timestamp::from_millis(1_700_000_000_000 + index as i64)),
         data: data(index, size).into(),
         partition_key: Some(key(index)),

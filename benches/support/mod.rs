@@ -24,7 +24,12 @@ pub(crate) struct Subject<'w> {
 
 impl<'w> Subject<'w> {
     /// Work that handles so many things with so many bytes of payload in all.
-    pub(crate) fn new<T>(name: impl Into<String>, things: usize, bytes: usize, mut work: impl FnMut() -> T + 'w) -> Self {
+    pub(crate) fn new<T>(
+        name: impl Into<String>,
+        things: usize,
+        bytes: usize,
+        mut work: impl FnMut() -> T + 'w,
+    ) -> Self {
         let work = Box::new(move || drop(black_box(work())));
         Self { name: name.into(), work, things: things as f64, bytes: bytes as f64, ceiling: None }
     }
@@ -52,7 +57,14 @@ pub(crate) fn report(title: &str, thing: &str, mut subjects: Vec<Subject<'_>>) {
             times[place].push(timed(&mut subject.work, repeats[place]).as_secs_f64() / f64::from(repeats[place]));
         }
     }
-    println!("\n{title}\n{:<46} {:>14} {:>8} {:>9} {:>11}", "", format!("{thing}/CPU-s"), "ns each", "GB/s", "of ceiling");
+    println!(
+        "\n{title}\n{:<46} {:>14} {:>8} {:>9} {:>11}",
+        "",
+        format!("{thing}/CPU-s"),
+        "ns each",
+        "GB/s",
+        "of ceiling"
+    );
     for (place, subject) in subjects.iter().enumerate() {
         let time = median(times[place].clone());
         let share = subject.ceiling.map_or(String::new(), |ceiling| {

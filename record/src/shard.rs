@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn signs_and_other_digits_are_not_numbers() {
-        assert_eq!("shardId-+00000000012".parse::<ShardId>().is_err(), true);
+        assert!("shardId-+00000000012".parse::<ShardId>().is_err());
         assert_eq!("shardId-00000000012".parse::<ShardId>().unwrap().number(), None);
         assert_eq!("shardId-999999999999".parse::<ShardId>().unwrap().number(), Some(999_999_999_999));
     }

@@ -234,11 +234,10 @@ mod tests {
         assert_eq!(event.len(), 187);
         assert_eq!(event[..12], unhex("000000bb000000653fed73bb"));
         assert_eq!(event[183..], unhex("c159c85c"));
-        assert_eq!(read(&[unhex(OPENING), event.to_vec(), unhex(EXCEPTION)].concat()).unwrap(), [
-            Message::Opening,
-            idle(),
-            ended
-        ]);
+        assert_eq!(
+            read(&[unhex(OPENING), event.to_vec(), unhex(EXCEPTION)].concat()).unwrap(),
+            [Message::Opening, idle(), ended]
+        );
     }
 
     #[test]

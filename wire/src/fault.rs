@@ -2,7 +2,7 @@
 //! One table, read by the client (may I try again? may it have happened?) and by the broker (which status?).
 
 use crate::Codec;
-use crate::shape::{DecodeError, Shape, shape, token};
+use crate::shape::{DecodeError, shape, token};
 use bytes::Bytes;
 use std::fmt;
 
@@ -188,13 +188,13 @@ impl fmt::Display for Fault {
 
 token! {
     /// A fault's text, as long as it may be.
-    FaultText, "fault text", 0..=1_048_576
+    pub(crate) FaultText, "fault text", 0..=1_048_576
 }
 
 shape! {
     /// The body of an answer that tells a fault. Two spellings of the message are about.
     #[derive(Default)]
-    pub struct FaultBody {
+    pub(crate) struct FaultBody {
         /// The name.
         "__type" code: Option<FaultText>,
         /// The message.
@@ -207,7 +207,7 @@ shape! {
 
     /// The fault in the older form.
     #[derive(Default)]
-    pub struct OldFaultBody {
+    pub(crate) struct OldFaultBody {
         /// The name.
         "__type" code: Option<FaultText>,
     }
@@ -249,11 +249,6 @@ impl Fault {
         Some(Self { code: FaultCode::from(code), message })
     }
 }
-
-const _: fn() = || {
-    fn is_shape<T: Shape>() {}
-    is_shape::<FaultBody>();
-};
 
 #[cfg(test)]
 mod tests {

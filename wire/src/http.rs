@@ -1,8 +1,8 @@
 //! Requests and responses as plain values, which client and broker both speak, whatever carries them: a socket, or a
 //! function call in the same process. No HTTP library shows in a signature.
 
-use crate::{Codec, Operation};
 use crate::shapes::Call;
+use crate::{Codec, Operation};
 use bytes::Bytes;
 use futures_core::Stream;
 use std::fmt;

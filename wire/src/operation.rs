@@ -184,7 +184,9 @@ mod tests {
         for operation in Operation::ALL {
             assert_eq!(Operation::of_target(operation.target()), Some(*operation));
         }
-        for text in ["", "PutRecord", "Kinesis_20131202", "Kinesis_20131202.", "Kinesis_20131201.PutRecord", "x.PutRecord"] {
+        for text in
+            ["", "PutRecord", "Kinesis_20131202", "Kinesis_20131202.", "Kinesis_20131201.PutRecord", "x.PutRecord"]
+        {
             assert_eq!(Operation::of_target(text), None, "{text}");
         }
     }

@@ -226,9 +226,10 @@ pub fn verify(
     if token.is_some() != key.has_token {
         return Err(Refusal::UnknownKey);
     }
-    let given = request.headers.iter().filter(|(name, _)| {
-        claim.signs(name) && !matches!(*name, header::AMZ_DATE | header::AMZ_SECURITY_TOKEN)
-    });
+    let given = request
+        .headers
+        .iter()
+        .filter(|(name, _)| claim.signs(name) && !matches!(*name, header::AMZ_DATE | header::AMZ_SECURITY_TOKEN));
     let body = BodyHash::of(&request.body);
     let signature = Signature::over(request, given, &body, &key, claim.region, claim.service, time);
     let signature = signature.map_err(|_| Refusal::Mismatch)?;
@@ -297,8 +298,8 @@ fn same(one: &[u8], two: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shapes::PutRecordInput;
     use crate::Codec;
+    use crate::shapes::PutRecordInput;
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_123);
 

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
-        ["gate"] => gate::run(),
+        ["gate"] => gate::run_all(),
         ["interop", "aggregates"] => interop::aggregates::run(interop::aggregates::BATCHES),
         ["interop", "aggregates", "--short"] => interop::aggregates::run(interop::aggregates::BATCHES_SHORT),
         ["rivals", "codecs"] => rivals::codecs(),

@@ -185,7 +185,10 @@ fn a_forwarded_aggregate_neither_explodes_nor_vanishes() {
     for inner in [unhex(V1), unhex(N4), unhex(N5), MAGIC.to_vec()] {
         let forwarded = plain("k", inner.clone());
         let read = aggregate(pack([&forwarded]).into_data());
-        assert_eq!(read.records().map(|entry| entry.to_record().unwrap()).collect::<Vec<_>>(), [forwarded.clone()]);
+        assert_eq!(
+            read.records().map(|entry| entry.to_record().unwrap()).collect::<Vec<_>>(),
+            std::slice::from_ref(&forwarded)
+        );
         let both = aggregate(pack([&plain("k", "other"), &forwarded]).into_data());
         assert_eq!(both.records().nth(1).unwrap().data(), inner);
     }
@@ -223,7 +226,7 @@ fn sealing_together_is_sealing_one_by_one() {
             unsealed.extend(packer.take());
         }
         let sealed = seal_all_in(lanes, unsealed);
-        assert_eq!(sealed, groups.iter().map(|group| pack(group)).collect::<Vec<_>>(), "{lanes:?}");
+        assert_eq!(sealed, groups.iter().map(pack).collect::<Vec<_>>(), "{lanes:?}");
     }
 }
 

@@ -195,9 +195,10 @@ impl Source for CborSource<'_> {
                 self.whole(bytes, "a blob").map(|bytes| self.document.slice_ref(bytes))
             }
             Type::BytesIndef => {
-                let parts = self.items.bytes_iter().and_then(|parts| {
-                    parts.collect::<Result<Vec<&[u8]>, Error>>().map(|parts| parts.concat())
-                });
+                let parts = self
+                    .items
+                    .bytes_iter()
+                    .and_then(|parts| parts.collect::<Result<Vec<&[u8]>, Error>>().map(|parts| parts.concat()));
                 self.whole(parts, "a blob").map(Bytes::from)
             }
             other => self.kind(other),

@@ -40,9 +40,15 @@ fn a_moment_is_a_tag_over_whole_milliseconds() {
 #[test]
 fn moments_of_other_encoders_are_understood() {
     let expected = Timestamp::from_millis(1_441_215_410_867);
-    let tagged = iterator_input(|out| drop(out.tag(Tag::new(1)).unwrap().u64(1_441_215_410_867).unwrap()));
-    let bare = iterator_input(|out| drop(out.u64(1_441_215_410_867).unwrap()));
-    let seconds = iterator_input(|out| drop(out.tag(Tag::new(1)).unwrap().f64(1_441_215_410.867).unwrap()));
+    let tagged = iterator_input(|out| {
+        out.tag(Tag::new(1)).unwrap().u64(1_441_215_410_867).unwrap();
+    });
+    let bare = iterator_input(|out| {
+        out.u64(1_441_215_410_867).unwrap();
+    });
+    let seconds = iterator_input(|out| {
+        out.tag(Tag::new(1)).unwrap().f64(1_441_215_410.867).unwrap();
+    });
     for document in [tagged, bare, seconds] {
         assert_eq!(moment(&document), expected);
     }

@@ -47,9 +47,8 @@ fn any_put() -> impl Strategy<Value = PutRecordsInput> {
         explicit_hash_key: hash_key.map(HashKey::new),
         partition_key,
     });
-    (prop::collection::vec(entry, 1..20), prop::option::of(any_name()), prop::option::of(any::<bool>())).prop_map(
-        |(records, stream_name, dry_run)| PutRecordsInput { records, stream_name, stream_arn: None, dry_run },
-    )
+    (prop::collection::vec(entry, 1..20), prop::option::of(any_name()), prop::option::of(any::<bool>()))
+        .prop_map(|(records, stream_name, dry_run)| PutRecordsInput { records, stream_name, stream_arn: None, dry_run })
 }
 
 fn any_put_answer() -> impl Strategy<Value = PutRecordsOutput> {
@@ -76,10 +75,7 @@ fn any_child() -> impl Strategy<Value = ChildShard> {
         |(shard_id, parent_shards, start, end)| ChildShard {
             shard_id,
             parent_shards,
-            hash_key_range: HashKeyRange {
-                starting_hash_key: HashKey::new(start),
-                ending_hash_key: HashKey::new(end),
-            },
+            hash_key_range: HashKeyRange { starting_hash_key: HashKey::new(start), ending_hash_key: HashKey::new(end) },
         },
     )
 }
@@ -458,7 +454,8 @@ fn a_value_of_another_kind_is_named_with_its_place() {
     let refused = Codec::Json.decode_request::<PutRecordsInput>(&nested.into()).unwrap_err();
     assert_eq!(refused.to_string(), "Records[1] should be a structure, but is a number");
     // In CBOR, text is no blob, and null is no value of a required member.
-    let refused = Codec::Cbor.decode_request::<PutRecordInput>(&Bytes::from_static(b"\xa1\x64Data\x63abc")).unwrap_err();
+    let refused =
+        Codec::Cbor.decode_request::<PutRecordInput>(&Bytes::from_static(b"\xa1\x64Data\x63abc")).unwrap_err();
     assert_eq!(refused.to_string(), "Data should be a blob, but is text");
     let refused = Codec::Cbor.decode_request::<PutRecordInput>(&Bytes::from_static(b"\xa1\x64Data\xf6")).unwrap_err();
     assert_eq!(refused.to_string(), "1 of the members break a limit: Data is missing");

@@ -116,7 +116,7 @@ impl<'d> JsonSource<'d> {
     fn content(&mut self) -> Result<Cow<'d, str>, Halt> {
         let start = self.at;
         let (raw, escaped) = self.raw_text()?;
-        if raw.bytes().any(|byte| byte < 0x20) {
+        if raw.bytes().fold(false, |found, byte| found | (byte < 0x20)) {
             self.at = start;
             return self.malformed("a text without control characters");
         }

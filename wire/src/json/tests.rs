@@ -71,10 +71,34 @@ fn moments_are_seconds_with_milliseconds_behind_the_point() {
 #[test]
 fn what_is_not_json_is_refused() {
     for document in [
-        "", " ", "{", "}", "{}x", "{} {}", "{\"Data\"}", "{\"Data\":}", "{\"Data\":\"\"", "{\"Data\":\"\",}", "{,}",
-        "{\"Data\":\"\" \"x\":1}", "{'Data':''}", "{\"X\":01}", "{\"X\":+1}", "{\"X\":1.}", "{\"X\":.5}", "{\"X\":1e}",
-        "{\"X\":tru}", "{\"X\":nul}", "{\"X\":[1,]}", "{\"X\":[1}", "{\"X\":{\"a\" 1}}", "{\"X\":\"\\x\"}",
-        "{\"X\":\"\\u12\"}", "{\"X\":\"\u{1}\"}", "{\"PartitionKey\":\"\\ud800\"}", "{\"X\":\"\\\"}",
+        "",
+        " ",
+        "{",
+        "}",
+        "{}x",
+        "{} {}",
+        "{\"Data\"}",
+        "{\"Data\":}",
+        "{\"Data\":\"\"",
+        "{\"Data\":\"\",}",
+        "{,}",
+        "{\"Data\":\"\" \"x\":1}",
+        "{'Data':''}",
+        "{\"X\":01}",
+        "{\"X\":+1}",
+        "{\"X\":1.}",
+        "{\"X\":.5}",
+        "{\"X\":1e}",
+        "{\"X\":tru}",
+        "{\"X\":nul}",
+        "{\"X\":[1,]}",
+        "{\"X\":[1}",
+        "{\"X\":{\"a\" 1}}",
+        "{\"X\":\"\\x\"}",
+        "{\"X\":\"\\u12\"}",
+        "{\"X\":\"\u{1}\"}",
+        "{\"PartitionKey\":\"\\ud800\"}",
+        "{\"X\":\"\\\"}",
     ] {
         let read = Codec::Json.decode_request::<PutRecordInput>(&document.to_owned().into());
         assert!(matches!(read, Err(DecodeError::Malformed { .. })), "{document}: {read:?}");

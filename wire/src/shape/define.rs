@@ -18,7 +18,7 @@
 macro_rules! shape {
     ($(
         $(#[$doc:meta])*
-        pub struct $name:ident {
+        $vis:vis struct $name:ident {
             $(
                 $(#[$member_doc:meta])*
                 $wire:literal $member:ident: $type:ty $([$min:literal..=$max:literal])?
@@ -27,8 +27,8 @@ macro_rules! shape {
     )*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
-        pub struct $name {
-            $($(#[$member_doc])* pub $member: $type,)*
+        $vis struct $name {
+            $($(#[$member_doc])* $vis $member: $type,)*
         }
 
         impl $crate::shape::Shape for $name {
@@ -88,7 +88,8 @@ macro_rules! shape {
                         None
                     }),
                 };)*
-                Ok((|| Some(Self { $($member: $member?,)* }))())
+                $(let Some($member) = $member else { return Ok(None) };)*
+                Ok(Some(Self { $($member,)* }))
             }
         }
     )*};

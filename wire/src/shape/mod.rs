@@ -23,8 +23,8 @@ pub use place::{Constraint, DecodeError, Path, Problem, Step};
 pub(crate) use place::{Halt, Place};
 pub use schema::{Kind, MemberSchema, Schema, TextRule};
 pub use sink::{Key, Sink};
-pub(crate) use source::{Base64Fault, Found, Reading};
 pub use source::Source;
+pub(crate) use source::{Base64Fault, Found, Reading};
 pub(crate) use words::{Checked, text_member, token, words};
 
 /// A struct that `shape!` made: a request, a response, or a part of one.

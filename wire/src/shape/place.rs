@@ -149,7 +149,7 @@ impl fmt::Display for Path {
 /// Where reading stands, as a chain up the stack.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'p> {
-    outer: Option<&'p Place<'p>>,
+    outer: Option<&'p Self>,
     step: Option<Step>,
 }
 

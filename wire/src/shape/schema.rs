@@ -37,7 +37,7 @@ pub enum Kind {
     /// A moment.
     Timestamp,
     /// Any number of these.
-    List(&'static Kind),
+    List(&'static Self),
     /// Texts by texts.
     Map(&'static TextRule, &'static TextRule),
     /// A structure.

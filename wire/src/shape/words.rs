@@ -91,15 +91,15 @@ macro_rules! text_member {
 
 /// Defines a text that only its issuer understands, limited in length.
 macro_rules! token {
-    ($(#[$doc:meta])* $type:ident, $noun:literal, $min:literal..=$max:literal) => {
+    ($(#[$doc:meta])* $vis:vis $type:ident, $noun:literal, $min:literal..=$max:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $type(std::sync::Arc<str>);
+        $vis struct $type(std::sync::Arc<str>);
 
         impl $type {
             /// The text.
             #[must_use]
-            pub fn as_str(&self) -> &str {
+            $vis fn as_str(&self) -> &str {
                 &self.0
             }
         }

@@ -16,7 +16,7 @@ words! {
 
 token! {
     /// A key: its id, its ARN, or an alias.
-    KeyId, "key id", 1..=2048
+    pub KeyId, "key id", 1..=2048
 }
 
 shape! {

@@ -23,7 +23,7 @@ words! {
 
 token! {
     /// A place in a shard, as the service hands it out; valid for five minutes.
-    ShardIterator, "shard iterator", 1..=512
+    pub ShardIterator, "shard iterator", 1..=512
 }
 
 shape! {

@@ -61,10 +61,10 @@ shape! {
 
 token! {
     /// Where a listing goes on. Valid for 300 seconds, and to be sent alone.
-    NextToken, "next token", 1..=1_048_576
+    pub NextToken, "next token", 1..=1_048_576
 }
 
 token! {
     /// The ARN of a stream, consumer, queue or channel, where an operation takes any of them.
-    ResourceArn, "resource ARN", 1..=2048
+    pub ResourceArn, "resource ARN", 1..=2048
 }

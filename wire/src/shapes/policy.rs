@@ -5,7 +5,7 @@ use crate::shape::{shape, token};
 
 token! {
     /// A policy, in JSON.
-    Policy, "policy", 0..=1_048_576
+    pub Policy, "policy", 0..=1_048_576
 }
 
 shape! {

@@ -7,12 +7,12 @@ use tailwater_record::{HashKey, PartitionKey, SequenceNumber, ShardId, StreamArn
 
 token! {
     /// Why one record of a call was not stored: the name of a fault.
-    ErrorCode, "error code", 0..=1024
+    pub ErrorCode, "error code", 0..=1024
 }
 
 token! {
     /// Why one record of a call was not stored, in words.
-    ErrorMessage, "error message", 0..=65_536
+    pub ErrorMessage, "error message", 0..=65_536
 }
 
 shape! {

@@ -242,25 +242,24 @@ impl CreateStreamInput {
     /// A provisioned stream of so many shards.
     #[must_use]
     pub fn provisioned(name: StreamName, shards: u32) -> Self {
-        Self { shard_count: Some(shards), ..Self::on_demand(name) }.in_mode(StreamMode::Provisioned)
+        Self { shard_count: Some(shards), ..Self::in_mode(name, StreamMode::Provisioned) }
     }
 
     /// A stream whose shards the service manages.
     #[must_use]
     pub fn on_demand(name: StreamName) -> Self {
+        Self::in_mode(name, StreamMode::OnDemand)
+    }
+
+    fn in_mode(stream_name: StreamName, stream_mode: StreamMode) -> Self {
         Self {
-            stream_name: name,
+            stream_name,
             shard_count: None,
-            stream_mode_details: Some(StreamModeDetails { stream_mode: StreamMode::OnDemand }),
+            stream_mode_details: Some(StreamModeDetails { stream_mode }),
             tags: None,
             warm_throughput_mi_bps: None,
             max_record_size_in_ki_b: None,
             record_distribution_strategy: None,
         }
-    }
-
-    fn in_mode(mut self, mode: StreamMode) -> Self {
-        self.stream_mode_details = Some(StreamModeDetails { stream_mode: mode });
-        self
     }
 }

@@ -1,18 +1,20 @@
 //! Tags, on streams by name and on anything by ARN.
 
 use super::{Empty, ResourceArn, calls};
-use crate::shape::{Bounds, Checked, Constraint, Halt, Kind, Member, Place, Sink, Source, Step, keeps_length, shape, token};
+use crate::shape::{
+    Bounds, Checked, Constraint, Halt, Kind, Member, Place, Sink, Source, Step, keeps_length, shape, token,
+};
 use std::collections::BTreeMap;
 use tailwater_record::{StreamArn, StreamName};
 
 token! {
     /// The name of a tag: 1 to 128 characters.
-    TagKey, "tag key", 1..=128
+    pub TagKey, "tag key", 1..=128
 }
 
 token! {
     /// The value of a tag: up to 256 characters.
-    TagValue, "tag value", 0..=256
+    pub TagValue, "tag value", 0..=256
 }
 
 /// Tags by name, in the order of the names.

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, RngCore, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 use tailwater_record::kpl::MAGIC;
 use tailwater_record::{HashKey, Headers, PartitionKey, UserRecord};
 
