@@ -8,3 +8,4 @@ mod vectors;
 pub(crate) mod programs;
 mod exchange;
 mod compare;
+pub(crate) mod model;

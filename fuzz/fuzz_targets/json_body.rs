@@ -1,0 +1,8 @@
+//! JSON bodies as every shape and fault: see `bodies` for what must hold.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tailwater_wire::Codec;
+
+fuzz_target!(|input: &[u8]| tailwater_fuzz::bodies::fuzz(Codec::Json, input));
