@@ -8,7 +8,7 @@ use support::{Subject, report};
 use tailwater::record::{HashKey, PartitionKey, ShardId, Timestamp};
 use tailwater::wire::Codec;
 use tailwater::wire::shapes::{
-    GetRecordsOutput, PutRecordsInput, PutRecordsOutput, PutRecordsRequestEntry, PutRecordsResultEntry, Record,
+    Call, GetRecordsOutput, PutRecordsInput, PutRecordsOutput, PutRecordsRequestEntry, PutRecordsResultEntry, Record,
 };
 
 fn main() {

@@ -18,10 +18,11 @@ const DEPTH: usize = 100;
 
 fuzz_target!(|input: &[u8]| {
     let mut choices = Choices::new(input);
-    match choices.byte() % 4 {
+    match choices.byte() % 5 {
         0 => document(Bytes::copy_from_slice(choices.rest())),
         1 => document([b"{\"X\":", choices.rest(), b"}"].concat().into()),
         2 => texts(choices.rest()),
+        3 => texts(&choices.spliced(br#"{"a\u00e9":"\"\\\/\b\f\n\r\t\ud83d\ude00","b":""}"#)),
         _ => blob(choices.rest()),
     }
 });

@@ -59,7 +59,9 @@ fn signed(message: &[u8]) -> Bytes {
 }
 
 fn record(data: &'static str, key: &str) -> UserRecord {
-    UserRecord::new(data).with_partition_key(key.parse().expect("a key")).with_headers([("n", "v")].into_iter().collect())
+    UserRecord::new(data)
+        .with_partition_key(key.parse().expect("a key"))
+        .with_headers([("n", "v")].into_iter().collect())
 }
 
 fn packed<'r>(records: impl Iterator<Item = &'r UserRecord>) -> Bytes {

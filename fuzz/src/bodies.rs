@@ -9,31 +9,36 @@ use tailwater_wire::shape::Shape;
 use tailwater_wire::shapes::{
     ChildShard, CreateStreamInput, DescribeStreamOutput, EncryptionType, EnhancedMetrics, GetRecordsOutput,
     HashKeyRange, ListShardsInput, MetricsName, PutRecordsInput, PutRecordsRequestEntry, Record,
-    RecordDistributionStrategy, SequenceNumberRange, Shard, ShardFilter, ShardFilterType, StreamDescription, StreamMode,
-    StreamModeDetails, StreamStatus, SubscribeToShardEvent, TagMap,
+    RecordDistributionStrategy, SequenceNumberRange, Shard, ShardFilter, ShardFilterType, StreamDescription,
+    StreamMode, StreamModeDetails, StreamStatus, SubscribeToShardEvent, TagMap,
 };
 use tailwater_wire::{Codec, DecodeError, Fault, FaultCode};
 
-/// Reads one body as every shape that is fuzzed: the input itself, or a valid body with a piece replaced.
+/// Reads one body: a valid one of some shape with a piece replaced, or the input itself as every shape.
 pub fn fuzz(codec: Codec, input: &[u8]) {
     let mut choices = Choices::new(input);
-    let body: Bytes = match choices.byte() % 8 {
-        0 => choices.spliced(&codec.encode(&put_records())).into(),
-        1 => choices.spliced(&codec.encode(&get_records())).into(),
-        2 => choices.spliced(&codec.encode(&create_stream())).into(),
-        3 => choices.spliced(&codec.encode(&list_shards())).into(),
-        4 => choices.spliced(&codec.encode(&event())).into(),
-        5 => choices.spliced(&codec.encode(&describe_stream())).into(),
-        6 => choices.spliced(&Fault::new(FaultCode::ResourceInUse, "text").encode(codec)).into(),
-        _ => Bytes::copy_from_slice(choices.rest()),
-    };
-    check::<PutRecordsInput>(codec, &body);
-    check::<GetRecordsOutput>(codec, &body);
-    check::<CreateStreamInput>(codec, &body);
-    check::<ListShardsInput>(codec, &body);
-    check::<SubscribeToShardEvent>(codec, &body);
-    check::<DescribeStreamOutput>(codec, &body);
-    check_fault(codec, &body);
+    match choices.byte() % 8 {
+        0 => check::<PutRecordsInput>(codec, &choices.spliced(&codec.encode(&put_records())).into()),
+        1 => check::<GetRecordsOutput>(codec, &choices.spliced(&codec.encode(&get_records())).into()),
+        2 => check::<CreateStreamInput>(codec, &choices.spliced(&codec.encode(&create_stream())).into()),
+        3 => check::<ListShardsInput>(codec, &choices.spliced(&codec.encode(&list_shards())).into()),
+        4 => check::<SubscribeToShardEvent>(codec, &choices.spliced(&codec.encode(&event())).into()),
+        5 => check::<DescribeStreamOutput>(codec, &choices.spliced(&codec.encode(&describe_stream())).into()),
+        6 => {
+            let fault = Fault::new(FaultCode::ResourceInUse, "text").encode(codec);
+            check_fault(codec, &choices.spliced(&fault).into());
+        }
+        _ => {
+            let body = Bytes::copy_from_slice(choices.rest());
+            check::<PutRecordsInput>(codec, &body);
+            check::<GetRecordsOutput>(codec, &body);
+            check::<CreateStreamInput>(codec, &body);
+            check::<ListShardsInput>(codec, &body);
+            check::<SubscribeToShardEvent>(codec, &body);
+            check::<DescribeStreamOutput>(codec, &body);
+            check_fault(codec, &body);
+        }
+    }
 }
 
 fn check<T: Shape + Moments + PartialEq + Debug>(codec: Codec, body: &Bytes) {
@@ -72,7 +77,8 @@ fn check_fault(codec: Codec, body: &Bytes) {
     for error_type in [None, Some("com.amazon#ThrottlingException:http://localhost/")] {
         let fault = Fault::decode(codec, body, error_type);
         assert!(fault.is_some() || error_type.is_none(), "a header names a fault whatever the body is");
-        if let Some(fault) = fault {
+        // A name that is all dress, such as `#`, is read as an empty one, which no body can tell.
+        if let Some(fault) = fault.filter(|fault| !fault.code.as_str().is_empty()) {
             assert_eq!(Fault::decode(codec, &fault.encode(codec), None), Some(fault));
         }
     }
@@ -155,7 +161,7 @@ fn get_records() -> GetRecordsOutput {
     GetRecordsOutput {
         records: vec![record(), Record { partition_key: None, encryption_type: None, ..record() }],
         next_shard_iterator: Some("AAAA".parse().expect("an iterator")),
-        millis_behind_latest: Some(1_000),
+        millis_behind_latest: Some(u64::from(u32::MAX) + 1),
         child_shards: Some(vec![child()]),
     }
 }
@@ -171,7 +177,7 @@ pub fn event() -> SubscribeToShardEvent {
 }
 
 fn create_stream() -> CreateStreamInput {
-    let tags = [("a", "b"), ("\u{1}\"\\", "")];
+    let tags = [("a", "\u{1}\"\\/\u{8}\u{c}\n\r\t\u{7f}😀"), ("é", "")];
     let tag = |(key, value): (&str, &str)| (key.parse().expect("a key"), value.parse().expect("a value"));
     CreateStreamInput {
         shard_count: Some(2),
@@ -219,7 +225,7 @@ fn describe_stream() -> DescribeStreamOutput {
             stream_mode_details: Some(StreamModeDetails { stream_mode: StreamMode::OnDemand }),
             shards: vec![shard],
             has_more_shards: false,
-            retention_period_hours: 24,
+            retention_period_hours: -24,
             stream_creation_timestamp: MOMENT,
             enhanced_monitoring: vec![EnhancedMetrics { shard_level_metrics: Some(vec![MetricsName::All]) }],
             encryption_type: Some(EncryptionType::Kms),

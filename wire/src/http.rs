@@ -104,7 +104,7 @@ impl Request {
     /// A request made of an operation's input, not signed yet.
     #[must_use]
     pub fn of<C: Call>(input: &C, codec: Codec) -> Self {
-        Self::new(C::OPERATION, codec, codec.encode(input))
+        Self::new(C::OPERATION, codec, codec.encode_sized(input, input.size_hint()))
     }
 }
 

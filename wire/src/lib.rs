@@ -29,6 +29,7 @@ pub mod limits;
 pub mod http;
 pub mod event_stream;
 pub mod sigv4;
+pub mod time;
 
 pub use crate::codec::Codec;
 pub use crate::fault::{Fault, FaultCode, RetryClass};

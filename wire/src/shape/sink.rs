@@ -10,6 +10,14 @@ pub struct Key {
     pub(crate) json: &'static str,
 }
 
+impl Key {
+    /// The name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+}
+
 /// One document being written.
 pub trait Sink {
     /// Writes a structure or map of so many entries, by calling `key` or `name` before each value.

@@ -39,14 +39,23 @@ pub trait Call: Shape {
     const OPERATION: Operation;
     /// What the service answers.
     type Output: Shape;
+
+    /// About how many bytes its body has, so that it is written into a buffer of the right size.
+    fn size_hint(&self) -> usize {
+        256
+    }
 }
 
 /// Ties inputs to operations and outputs.
 macro_rules! calls {
-    ($($input:ident = $operation:ident -> $output:ident;)*) => {
+    ($($input:ident = $operation:ident -> $output:ident $(, $size_hint:expr)?;)*) => {
         $(impl $crate::shapes::Call for $input {
             const OPERATION: $crate::Operation = $crate::Operation::$operation;
             type Output = $output;
+            $(fn size_hint(&self) -> usize {
+                let size_hint: fn(&Self) -> usize = $size_hint;
+                size_hint(self)
+            })?
         })*
     };
 }

@@ -91,8 +91,18 @@ shape! {
 }
 
 calls! {
-    PutRecordInput = PutRecord -> PutRecordOutput;
-    PutRecordsInput = PutRecords -> PutRecordsOutput;
+    PutRecordInput = PutRecord -> PutRecordOutput, |input| {
+        512 + size_in_json(&input.data, input.partition_key.as_ref())
+    };
+    PutRecordsInput = PutRecords -> PutRecordsOutput, |input| {
+        let entry = |entry: &PutRecordsRequestEntry| size_in_json(&entry.data, entry.partition_key.as_ref());
+        512 + input.records.iter().map(entry).sum::<usize>()
+    };
+}
+
+/// A little more than a record takes in JSON.
+fn size_in_json(data: &Bytes, key: Option<&PartitionKey>) -> usize {
+    data.len().div_ceil(3) * 4 + key.map_or(0, |key| key.as_str().len()) + 128
 }
 
 impl PutRecordInput {
@@ -116,16 +126,6 @@ impl PutRecordsInput {
     #[must_use]
     pub fn new(records: Vec<PutRecordsRequestEntry>) -> Self {
         Self { records, stream_name: None, stream_arn: None, dry_run: None }
-    }
-
-    /// About how many bytes the body will have in JSON: a little more rather than less.
-    #[must_use]
-    pub fn size_hint(&self) -> usize {
-        let entry = |entry: &PutRecordsRequestEntry| {
-            let key = entry.partition_key.as_ref().map_or(0, |key| key.as_str().len());
-            entry.data.len().div_ceil(3) * 4 + key + 128
-        };
-        self.records.iter().map(entry).sum::<usize>() + 512
     }
 }
 
