@@ -26,7 +26,7 @@ pub(crate) fn judge(codec: Codec, response: &Response, body: &Bytes) -> Verdict 
             response.headers.get(header::CONTENT_TYPE).is_some_and(|kind| Codec::of_content_type(kind).is_none());
         return if foreign && !body.is_empty() { Verdict::Alien(status) } else { Verdict::Done };
     }
-    match Fault::decode(spoken, body, response.headers.get(header::ERROR_TYPE)) {
+    match Fault::decode(spoken, status, body, response.headers.get(header::ERROR_TYPE)) {
         Some(fault) if status >= 400 => Verdict::Fault(fault),
         _ => Verdict::Alien(status),
     }

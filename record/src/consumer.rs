@@ -70,8 +70,9 @@ impl FromStr for ConsumerArn {
         let parts = resource.strip_prefix("stream/").and_then(|rest| {
             let (stream, rest) = rest.split_once("/consumer/")?;
             let (name, created) = rest.split_once(':')?;
-            // `u64::from_str` would take a sign.
-            let created = created.bytes().all(|byte| byte.is_ascii_digit()).then(|| created.parse().ok())??;
+            // `u64::from_str` would take a sign and leading zeros.
+            let plain = created == "0" || created.starts_with(|digit: char| ('1'..='9').contains(&digit));
+            let created = created.parse().ok().filter(|_| plain)?;
             Some((stream.parse().ok()?, name.parse().ok()?, created))
         });
         let expected = "'stream/NAME/consumer/NAME:EPOCHSECONDS' at the end";

@@ -25,6 +25,11 @@ const NOUN: &str = "partition key";
 const CHARACTERS_MAX: usize = 256;
 
 impl PartitionKey {
+    /// The refusal of a text that has more bytes than any key; its characters are not counted, there may be millions.
+    pub(crate) fn too_long(text: &str) -> Error {
+        Error::Length { noun: NOUN, length: text.len(), min: 1, max: CHARACTERS_MAX }
+    }
+
     /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

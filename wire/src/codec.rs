@@ -3,7 +3,8 @@
 
 use crate::cbor::{CborSink, CborSource};
 use crate::json::{JsonSink, JsonSource};
-use crate::shape::{DecodeError, Place, Reading, Shape, Source};
+use crate::shape::{DecodeError, Halt, Member, Place, Reading, Shape, Source};
+use crate::shapes::Empty;
 use bytes::Bytes;
 
 /// How a body is encoded.
@@ -83,25 +84,41 @@ impl Codec {
     }
 
     fn decode<T: Shape>(self, body: &Bytes, reading: Reading) -> Result<T, DecodeError> {
-        let expected = T::KIND.noun();
-        match self {
-            Self::Json => {
-                let mut source = JsonSource::new(body, reading).map_err(|halt| halt.into_error(expected))?;
-                let value = read_whole(&mut source)?;
-                value.ok_or_else(|| DecodeError::Invalid { problems: source.into_reading().into_problems() })
-            }
+        let read = match self {
+            Self::Json => JsonSource::new(body, reading)
+                .and_then(|mut source| Ok((read_whole(&mut source)?, source.into_reading()))),
             Self::Cbor => {
                 let mut source = CborSource::new(body, reading);
-                let value = read_whole(&mut source)?;
-                value.ok_or_else(|| DecodeError::Invalid { problems: source.into_reading().into_problems() })
+                read_whole(&mut source).map(|value| (value, source.into_reading()))
             }
+        };
+        match read {
+            Ok((Some(value), _)) => Ok(value),
+            Ok((None, reading)) => Err(reading.into_error()),
+            Err(halt) => Err(self.form_fault(body).unwrap_or_else(|| halt.into_error(T::KIND))),
         }
+    }
+
+    /// What is wrong with the form of a document, wherever it is. A document that is not whole is told as such, also if
+    /// a value before its end is of a wrong kind.
+    #[cold]
+    fn form_fault(self, body: &Bytes) -> Option<DecodeError> {
+        let passed_over = match self {
+            Self::Json => JsonSource::new(body, Reading::new(false)).and_then(|mut source| pass_over(&mut source)),
+            Self::Cbor => pass_over(&mut CborSource::new(body, Reading::new(false))),
+        };
+        passed_over.err().map(|halt| halt.into_error(Empty::KIND))
     }
 }
 
-fn read_whole<T: Shape, S: Source>(source: &mut S) -> Result<Option<T>, DecodeError> {
-    let read = T::read(source, &Place::root(), None).and_then(|value| source.finish().map(|()| value));
-    read.map_err(|halt| halt.into_error(T::KIND.noun()))
+fn read_whole<T: Shape, S: Source>(source: &mut S) -> Result<Option<T>, Halt> {
+    let value = T::read(source, &Place::root(), None)?;
+    source.finish().map(|()| value)
+}
+
+fn pass_over<S: Source>(source: &mut S) -> Result<(), Halt> {
+    source.skip()?;
+    source.finish()
 }
 
 #[cfg(test)]

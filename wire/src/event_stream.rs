@@ -2,7 +2,7 @@
 //! `aws-smithy-eventstream` reads and writes single frames; here they are cut out of a stream of bytes, bounded in size
 //! before anything is collected, and told apart by what they mean.
 
-use crate::fault::{Fault, FaultCode};
+use crate::fault::{Fault, FaultCode, Loose};
 use crate::{Codec, shapes::SubscribeToShardEvent};
 use aws_smithy_eventstream::frame::{read_message_from, write_message_to};
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message as Frame};
@@ -13,6 +13,12 @@ pub const CONTENT_TYPE: &str = "application/vnd.amazon.eventstream";
 
 /// The longest frame that is read: room for the largest record in base64, and what other clients allow.
 pub const FRAME_MAX: usize = 24 * 1024 * 1024;
+
+/// The longest head that is read; other clients allow as much.
+const HEADERS_MAX: usize = 128 * 1024;
+
+/// What a fault counts for when it comes on a stream that began with 200.
+const STATUS: u16 = 500;
 
 const PRELUDE: usize = 12;
 const FRAME_MIN: usize = PRELUDE + 4;
@@ -35,7 +41,7 @@ pub enum Message {
 #[non_exhaustive]
 pub enum FrameFault {
     /// Connect anew: the length in a frame's head is impossible.
-    #[error("frame {frame} claims {length} bytes; allowed are {FRAME_MIN} to {FRAME_MAX}")]
+    #[error("frame {frame} claims {length} bytes, or a head of its own size; allowed are {FRAME_MIN} to {FRAME_MAX}")]
     Length {
         /// Which frame, from 0.
         frame: u64,
@@ -93,7 +99,7 @@ const EVENT: &str = "SubscribeToShardEvent";
 
 /// The payload of an exception: its message alone, as its name stands in the head.
 fn encode_message(fault: &Fault) -> Bytes {
-    let message = fault.message.as_deref().unwrap_or_default().parse().ok();
+    let message = fault.message.as_deref().map(Loose::new);
     Codec::Json.encode(&crate::fault::FaultBody { message, ..Default::default() })
 }
 
@@ -140,7 +146,8 @@ impl Frames {
             return Err(damaged("the checksum of its head does not match".to_owned()));
         }
         let length = number(0) as usize;
-        if !(FRAME_MIN..=FRAME_MAX).contains(&length) || number(4) as usize > length - FRAME_MIN {
+        let headers = number(4) as usize;
+        if !(FRAME_MIN..=FRAME_MAX).contains(&length) || headers > HEADERS_MAX.min(length - FRAME_MIN) {
             return Err(FrameFault::Length { frame, length });
         }
         if self.buffer.len() < length {
@@ -180,11 +187,12 @@ impl Frames {
                 _ => Ok(Message::Unknown),
             },
             Some("exception") => {
-                let fault = Fault::decode(Codec::Json, frame.payload(), header(":exception-type"));
+                let fault = Fault::decode(Codec::Json, STATUS, frame.payload(), header(":exception-type"));
                 Ok(Message::Ended(fault.unwrap_or(Fault::bare(FaultCode::InternalFailure))))
             }
             Some("error") => {
-                let code = FaultCode::from(header(":error-code").unwrap_or("InternalFailure"));
+                let code = header(":error-code").filter(|code| !code.is_empty()).unwrap_or("InternalFailure");
+                let code = FaultCode::named(code, STATUS);
                 Ok(Message::Ended(Fault { code, message: header(":error-message").map(str::to_owned) }))
             }
             _ => Ok(Message::Unknown),
@@ -246,7 +254,7 @@ mod tests {
         let headers = vec![text(":message-type", "error"), text(":error-code", "Odd"), text(":error-message", "why")];
         let mut bytes = BytesMut::new();
         write_message_to(&Frame::new_from_parts(headers, Bytes::new()), &mut bytes).unwrap();
-        assert_eq!(read(&bytes).unwrap(), [Message::Ended(Fault::new(FaultCode::Other("Odd".into()), "why"))]);
+        assert_eq!(read(&bytes).unwrap(), [Message::Ended(Fault::new(FaultCode::named("Odd", 500), "why"))]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! One table, read by the client (may I try again? may it have happened?) and by the broker (which status?).
 
 use crate::Codec;
-use crate::shape::{DecodeError, shape, token};
+use crate::shape::{Bounds, DecodeError, Halt, Kind, Member, Place, Sink, Source, TextRule, shape, token};
 use bytes::Bytes;
 use std::fmt;
 
@@ -29,7 +29,12 @@ macro_rules! fault_codes {
         pub enum FaultCode {
             $($(#[$doc])* $variant,)*
             /// A name that this version does not know.
-            Other(Box<str>),
+            Other {
+                /// The name.
+                name: Box<str>,
+                /// The HTTP status that it came with.
+                status: u16,
+            },
         }
 
         impl FaultCode {
@@ -41,7 +46,7 @@ macro_rules! fault_codes {
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $name,)*
-                    Self::Other(name) => name,
+                    Self::Other { name, .. } => name,
                 }
             }
 
@@ -50,23 +55,27 @@ macro_rules! fault_codes {
             pub const fn status(&self) -> u16 {
                 match self {
                     $(Self::$variant => $status,)*
-                    Self::Other(_) => 400,
+                    Self::Other { status, .. } => *status,
                 }
             }
 
-            /// What may be done about it, where its name tells.
+            /// What may be done about it; where the name tells nothing, its status does.
             #[must_use]
             pub const fn retry_class(&self) -> RetryClass {
                 match self {
                     $(Self::$variant => RetryClass::$class,)*
-                    Self::Other(_) => RetryClass::Never,
+                    Self::Other { status: 429, .. } => RetryClass::Throttled,
+                    Self::Other { status: 500.., .. } => RetryClass::Transient,
+                    Self::Other { .. } => RetryClass::Never,
                 }
             }
         }
 
-        impl From<&str> for FaultCode {
-            /// Takes the name as it comes: with a namespace before a `#`, or an address behind a `:`.
-            fn from(name: &str) -> Self {
+        impl FaultCode {
+            /// Takes the name as it comes, with a namespace before a `#` or an address behind a `:`, and the HTTP
+            /// status it came with.
+            #[must_use]
+            pub fn named(name: &str, status: u16) -> Self {
                 let name = name.rsplit_once('#').map_or(name, |(_, name)| name);
                 let name = name.split(':').next().unwrap_or_default();
                 match name {
@@ -75,7 +84,7 @@ macro_rules! fault_codes {
                     "InternalFailureException" => Self::InternalFailure,
                     "ServiceUnavailableException" => Self::ServiceUnavailable,
                     "Throttling" => Self::Throttling,
-                    _ => Self::Other(name.into()),
+                    _ => Self::Other { name: name.into(), status },
                 }
             }
         }
@@ -165,7 +174,7 @@ impl fmt::Display for FaultCode {
 /// use tailwater_wire::{Codec, Fault, FaultCode};
 ///
 /// let body = r#"{"__type":"ResourceNotFoundException","message":"Stream orders not found."}"#;
-/// let fault = Fault::decode(Codec::Json, &body.into(), None).expect("a fault");
+/// let fault = Fault::decode(Codec::Json, 400, &body.into(), None).expect("a fault");
 /// assert_eq!(fault.code, FaultCode::ResourceNotFound);
 /// assert_eq!(fault.message.as_deref(), Some("Stream orders not found."));
 /// ```
@@ -191,6 +200,31 @@ token! {
     pub(crate) FaultText, "fault text", 0..=1_048_576
 }
 
+/// A text that may turn out to be something else, which does not make the rest unreadable.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Loose(Option<String>);
+
+impl Loose {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(Some(text.to_owned()))
+    }
+}
+
+impl Member for Loose {
+    const KIND: Kind = Kind::Text(&TextRule::length(0, usize::MAX));
+
+    fn write<S: Sink>(&self, sink: &mut S) {
+        sink.text(self.0.as_deref().unwrap_or_default());
+    }
+
+    fn read<S: Source>(source: &mut S, _: &Place<'_>, _: Bounds) -> Result<Option<Self>, Halt> {
+        match source.text(str::to_owned) {
+            Err(Halt::Kind(_)) => source.skip().map(|()| Some(Self(None))),
+            read => read.map(|text| Some(Self(Some(text)))),
+        }
+    }
+}
+
 shape! {
     /// The body of an answer that tells a fault. Two spellings of the message are about.
     #[derive(Default)]
@@ -198,9 +232,9 @@ shape! {
         /// The name.
         "__type" code: Option<FaultText>,
         /// The message.
-        "message" message: Option<FaultText>,
+        "message" message: Option<Loose>,
         /// The message, from the service's parser.
-        "Message" parser_message: Option<FaultText>,
+        "Message" parser_message: Option<Loose>,
         /// The older form, in which the fault stands one level deeper.
         "Output" output: Option<OldFaultBody>,
     }
@@ -230,7 +264,7 @@ impl Fault {
     #[must_use]
     pub fn encode(&self, codec: Codec) -> Bytes {
         let text = |text: &str| text.parse().ok();
-        let message = self.message.as_deref().and_then(text);
+        let message = self.message.as_deref().map(Loose::new);
         // What the service's parser refuses is told with a capital letter.
         let by_parser = self.code == FaultCode::Serialization;
         let (message, parser_message) = if by_parser { (None, message) } else { (message, None) };
@@ -240,13 +274,14 @@ impl Fault {
     /// Reads a fault out of an answer's body, or out of its `x-amzn-errortype` header when the body names none.
     /// `None` if neither does: then something between us and the service has answered.
     #[must_use]
-    pub fn decode(codec: Codec, body: &Bytes, error_type: Option<&str>) -> Option<Self> {
+    pub fn decode(codec: Codec, status: u16, body: &Bytes, error_type: Option<&str>) -> Option<Self> {
         let read: Result<FaultBody, DecodeError> = codec.decode_response(body);
         let body = read.unwrap_or_default();
         let named = body.code.or(body.output.and_then(|output| output.code));
-        let code = named.as_ref().map(FaultText::as_str).or(error_type).filter(|code| !code.is_empty())?;
-        let message = body.message.or(body.parser_message).map(|message| message.as_str().to_owned());
-        Some(Self { code: FaultCode::from(code), message })
+        let code = named.as_ref().map(FaultText::as_str).or(error_type)?;
+        let code = Some(FaultCode::named(code, status)).filter(|code| !code.as_str().is_empty())?;
+        let message = body.message.or(body.parser_message).and_then(|message| message.0);
+        Some(Self { code, message })
     }
 }
 
@@ -259,7 +294,7 @@ mod tests {
         for code in FaultCode::ALL {
             for codec in [Codec::Json, Codec::Cbor] {
                 for fault in [Fault::new(code.clone(), "why"), Fault::bare(code.clone())] {
-                    assert_eq!(Fault::decode(codec, &fault.encode(codec), None), Some(fault));
+                    assert_eq!(Fault::decode(codec, code.status(), &fault.encode(codec), None), Some(fault));
                 }
             }
         }
@@ -268,15 +303,14 @@ mod tests {
     #[test]
     fn names_are_read_however_they_are_dressed() {
         for name in ["com.amazon.coral.service#SerializationException", "SerializationException:http://example/"] {
-            assert_eq!(FaultCode::from(name), FaultCode::Serialization);
+            assert_eq!(FaultCode::named(name, 400), FaultCode::Serialization);
         }
-        assert_eq!(FaultCode::from("InternalFailureException"), FaultCode::InternalFailure);
-        assert_eq!(FaultCode::from("Shiny"), FaultCode::Other("Shiny".into()));
+        assert_eq!(FaultCode::named("InternalFailureException", 500), FaultCode::InternalFailure);
         let old = r#"{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}"#;
-        assert_eq!(Fault::decode(Codec::Json, &old.into(), None), Some(Fault::bare(FaultCode::UnknownOperation)));
+        assert_eq!(Fault::decode(Codec::Json, 400, &old.into(), None), Some(Fault::bare(FaultCode::UnknownOperation)));
         let capital = r#"{"__type":"SerializationException","Message":"bad"}"#;
         assert_eq!(
-            Fault::decode(Codec::Json, &capital.into(), None),
+            Fault::decode(Codec::Json, 400, &capital.into(), None),
             Some(Fault::new(FaultCode::Serialization, "bad"))
         );
     }
@@ -284,9 +318,21 @@ mod tests {
     #[test]
     fn a_page_of_html_is_no_fault_unless_a_header_names_one() {
         let page = Bytes::from_static(b"<html>Bad Gateway</html>");
-        assert_eq!(Fault::decode(Codec::Json, &page, None), None);
-        let named = Fault::decode(Codec::Json, &page, Some("ThrottlingException:"));
+        assert_eq!(Fault::decode(Codec::Json, 400, &page, None), None);
+        let named = Fault::decode(Codec::Json, 400, &page, Some("ThrottlingException:"));
         assert_eq!(named, Some(Fault::bare(FaultCode::Throttling)));
+    }
+
+    #[test]
+    fn a_name_that_is_not_known_is_judged_by_its_status() {
+        for (status, class, doubtful) in
+            [(400, RetryClass::Never, false), (429, RetryClass::Throttled, false), (500, RetryClass::Transient, true)]
+        {
+            let body = Bytes::from_static(br#"{"__type":"Shiny","message":{"not":"text"}}"#);
+            let fault = Fault::decode(Codec::Json, status, &body, None).unwrap();
+            assert_eq!((fault.code.as_str(), fault.code.status(), fault.message), ("Shiny", status, None));
+            assert_eq!((fault.code.retry_class(), fault.code.may_have_happened()), (class, doubtful));
+        }
     }
 
     #[test]

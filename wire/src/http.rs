@@ -1,8 +1,9 @@
 //! Requests and responses as plain values, which client and broker both speak, whatever carries them: a socket, or a
 //! function call in the same process. No HTTP library shows in a signature.
 
+use crate::shape::Shape;
 use crate::shapes::Call;
-use crate::{Codec, Operation};
+use crate::{Codec, Fault, Operation};
 use bytes::Bytes;
 use futures_core::Stream;
 use std::fmt;
@@ -56,8 +57,13 @@ impl HeaderFields {
 
     /// Sets the only value under this name.
     pub fn set(&mut self, name: &str, value: impl Into<Box<str>>) {
-        self.0.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        self.remove(name);
         self.add(name, value);
+    }
+
+    /// Takes away all values under this name.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
     }
 
     /// Adds a value under this name, beside those that are there.
@@ -131,6 +137,29 @@ pub struct Response {
     pub body: Body,
 }
 
+impl Response {
+    /// The answer of an operation that succeeded. One without members has an empty body, as the service sends it.
+    #[must_use]
+    pub fn of<T: Shape>(output: &T, codec: Codec) -> Self {
+        let body = if T::SCHEMA.members.is_empty() { Bytes::new() } else { codec.encode(output) };
+        Self::whole(200, codec, body)
+    }
+
+    /// The answer that tells a fault.
+    #[must_use]
+    pub fn fault(fault: &Fault, codec: Codec) -> Self {
+        let mut response = Self::whole(fault.code.status(), codec, fault.encode(codec));
+        response.headers.add(header::ERROR_TYPE, fault.code.as_str());
+        response
+    }
+
+    fn whole(status: u16, codec: Codec, body: Bytes) -> Self {
+        let mut headers = HeaderFields::new();
+        headers.add(header::CONTENT_TYPE, codec.content_type());
+        Self { status, headers, body: Body::Whole(body) }
+    }
+}
+
 /// The body of an answer.
 pub enum Body {
     /// All of it.
@@ -172,6 +201,15 @@ mod tests {
         assert_eq!(headers.get_all("X-AMZ-DATE").collect::<Vec<_>>(), ["one", "two"]);
         headers.set("x-Amz-date", "three");
         assert_eq!(headers.iter().collect::<Vec<_>>(), [("x-amz-date", "three")]);
+    }
+
+    #[test]
+    fn an_answer_without_members_is_empty_in_both_encodings() {
+        for codec in [Codec::Json, Codec::Cbor] {
+            let response = Response::of(&crate::shapes::Empty {}, codec);
+            assert!(matches!(response.body, Body::Whole(body) if body.is_empty()));
+            assert_eq!((response.status, response.headers.get("Content-Type")), (200, Some(codec.content_type())));
+        }
     }
 
     #[test]

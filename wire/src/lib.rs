@@ -1,6 +1,6 @@
 //! How Amazon Kinesis is spoken: every operation, every request and response, two encodings, event streams, signatures.
 //!
-//! This crate is pure: no socket, no clock, no async runtime. Client and broker both stand on it, so that the two ends
+//! This crate is pure: no socket, no async runtime, and no clock but the one door of [`time`]. Client and broker both stand on it, so that the two ends
 //! cannot drift apart.
 //!
 //! ```

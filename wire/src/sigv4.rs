@@ -99,6 +99,9 @@ pub fn sign(
     region: &Region,
     now: Timestamp,
 ) -> Result<(), SigningFault> {
+    for left_over in [header::AUTHORIZATION, header::AMZ_DATE, header::AMZ_SECURITY_TOKEN] {
+        request.headers.remove(left_over);
+    }
     request.headers.set(header::HOST, host);
     // Only what tells the request's meaning; a proxy may touch the rest.
     let signed = [header::HOST, header::CONTENT_TYPE, header::AMZ_TARGET];
@@ -127,6 +130,10 @@ impl Signature {
         now: Timestamp,
     ) -> Result<Self, SigningFault> {
         let fault = |reason: String| SigningFault { reason };
+        // What does not begin a path could move into the host, or vanish.
+        if !request.target.starts_with('/') || request.target.contains('#') || request.target.ends_with('?') {
+            return Err(fault("the target is not a path".to_owned()));
+        }
         let mut settings = SigningSettings::default();
         settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
         settings.percent_encoding_mode = PercentEncodingMode::Single;
@@ -281,7 +288,14 @@ fn basic_time(text: &str) -> Option<Timestamp> {
     }
     let (year, month, day) = (digits(0..4)?, digits(4..6)?, digits(6..8)?);
     let (hour, minute, second) = (digits(9..11)?, digits(11..13)?, digits(13..15)?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        _ => return None,
+    };
+    if !(1..=days).contains(&day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     // Days since 1970, with years that begin in March, so that the leap day comes last.
@@ -369,9 +383,11 @@ mod tests {
         let mut target = signed(&key());
         target.headers.set(header::AMZ_TARGET, "Kinesis_20131202.DeleteStream");
         assert_eq!(check(&target, NOW), Err(Refusal::Mismatch));
-        let mut path = signed(&key());
-        path.target = "/elsewhere".into();
-        assert_eq!(check(&path, NOW), Err(Refusal::Mismatch));
+        for target in ["/elsewhere", "", ":80/", "x/", "@x/", "?", "/?", "/#fragment", "//"] {
+            let mut path = signed(&key());
+            path.target = target.into();
+            assert_eq!(check(&path, NOW), Err(Refusal::Mismatch), "{target:?}");
+        }
         let mut doubled = signed(&key());
         doubled.headers.add(header::AMZ_TARGET, "Kinesis_20131202.DeleteStream");
         assert_eq!(check(&doubled, NOW), Err(Refusal::Mismatch));
@@ -396,6 +412,16 @@ mod tests {
         let request = signed(&temporary);
         assert_eq!(request.headers.get(header::AMZ_SECURITY_TOKEN), Some("token"));
         assert!(verify(&request, NOW, |_| Some(temporary.clone())).is_ok());
+        let mut again = request.clone();
+        let hash = BodyHash::of(&again.body);
+        sign(&mut again, "kinesis.us-east-1.amazonaws.com", &hash, &key(), &"us-east-1".parse().unwrap(), NOW).unwrap();
+        let sent = |request: &Request| {
+            let mut headers: Vec<(String, String)> =
+                request.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            headers.sort();
+            headers
+        };
+        assert_eq!(sent(&again), sent(&signed(&key())), "signed again, nothing of the first signature is left");
         let other = SigningKey::new("AKIDEXAMPLE", "secret", Some("stolen"));
         assert_eq!(verify(&request, NOW, |_| Some(other)), Err(Refusal::Mismatch));
         let mut stripped = request;
@@ -443,7 +469,16 @@ mod tests {
         ] {
             assert_eq!(basic_time(text), Some(Timestamp::from_millis(seconds * 1000)), "{text}");
         }
-        for text in ["", "20231114T221320", "20231114 221320Z", "2023-114T221320Z", "20231114T241320Z"] {
+        for text in [
+            "20240231T000000Z",
+            "20230229T000000Z",
+            "20240301T235960Z",
+            "",
+            "20231114T221320",
+            "20231114 221320Z",
+            "2023-114T221320Z",
+            "20231114T241320Z",
+        ] {
             assert_eq!(basic_time(text), None, "{text}");
         }
     }

@@ -10,6 +10,9 @@ pub const AGGREGATE_OVERHEAD: usize = MAGIC.len() + CHECKSUM;
 
 pub(super) const CHECKSUM: usize = 16;
 
+/// The most data that one Kinesis record may have.
+pub(super) const DATA_MAX: usize = 10 * 1024 * 1024;
+
 /// `AggregatedRecord`: the tables that records point into, then the records.
 pub(super) mod aggregated_record {
     pub(in super::super) const PARTITION_KEY_TABLE: u32 = 1;

@@ -10,10 +10,12 @@ mod layout;
 mod key_table;
 mod pack;
 mod unpack;
+mod aggregate;
 
+pub use aggregate::{Aggregate, Entry, Unreadable, UnreadableCause};
 pub use layout::{AGGREGATE_OVERHEAD, MAGIC};
 pub use pack::{PackError, Packed, Packer, Unsealed, seal_all};
-pub use unpack::{Aggregate, Entry, Fault, Unpacked, Unreadable, unpack, unpack_all};
+pub use unpack::{Unpacked, unpack, unpack_all};
 
 #[cfg(any(test, feature = "unstable-internals"))]
 pub use {pack::seal_all_in, unpack::unpack_all_in};

@@ -6,11 +6,11 @@
 
 use super::key_table::{KeyTable, Place};
 use super::layout::{
-    AGGREGATE_OVERHEAD, CHECKSUM, Head, MAGIC, WireType, aggregated_record, bytes_field_len, put_bytes_field, record,
-    tag, varint_len,
+    AGGREGATE_OVERHEAD, CHECKSUM, DATA_MAX, Head, MAGIC, WireType, aggregated_record, bytes_field_len, put_bytes_field,
+    record, tag, varint_len,
 };
 use crate::md5_lanes::{self, Lanes};
-use crate::{HashKey, Headers, UserRecord};
+use crate::{HashKey, Headers, PartitionKey, UserRecord};
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -64,23 +64,26 @@ pub struct Packer {
     hash_keys: Vec<u8>,
     hash_key_indices: HashMap<HashKey, u32, RandomState>,
     records: Vec<u8>,
+    /// The keys of the first record.
+    first: Option<OuterKey>,
     count: usize,
     /// The only record so far, if it could travel raw: framed only when a second one comes.
     alone: Option<(Bytes, Plan)>,
 }
 
 impl Packer {
-    /// A packer that never says it is full.
+    /// A packer whose Kinesis records are as large as the service takes them from any stream: 10 MiB.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_limit(usize::MAX)
+        Self::with_limit(DATA_MAX)
     }
 
-    /// A packer whose Kinesis records have at most `limit` bytes of data.
+    /// A packer whose Kinesis records have at most `limit` bytes of data, and never more than 10 MiB.
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
         Self {
-            limit,
+            limit: limit.min(DATA_MAX),
+            first: None,
             partition_keys: KeyTable::new(),
             hash_keys: Vec::new(),
             hash_key_indices: HashMap::default(),
@@ -129,6 +132,11 @@ impl Packer {
                 PackError::Full { size, limit }
             });
         }
+        if self.count == 0 {
+            self.first = record
+                .partition_key()
+                .map(|key| OuterKey { partition_key: key.clone(), explicit_hash_key: record.explicit_hash_key() });
+        }
         self.count += 1;
         self.write_keys(record, &plan);
         if plan.raw {
@@ -145,8 +153,8 @@ impl Packer {
     /// Gives what is packed and starts anew; `None` if nothing was.
     pub fn take(&mut self) -> Option<Unsealed> {
         let records = std::mem::take(&mut self.count);
+        let first = self.first.take()?;
         let content = match self.alone.take() {
-            _ if records == 0 => return None,
             Some((data, _)) => Content::Raw(data),
             None => {
                 let mut bytes = Vec::with_capacity(self.framed());
@@ -162,7 +170,7 @@ impl Packer {
         self.hash_keys.clear();
         self.hash_key_indices.clear();
         self.records.clear();
-        Some(Unsealed { content, records })
+        Some(Unsealed { content, records, first })
     }
 
     fn framed(&self) -> usize {
@@ -271,6 +279,7 @@ struct Plan {
 pub struct Unsealed {
     content: Content,
     records: usize,
+    first: OuterKey,
 }
 
 enum Content {
@@ -303,7 +312,7 @@ impl Unsealed {
                 (bytes.into(), true)
             }
         };
-        Packed { data, records: self.records, aggregated }
+        Packed { data, records: self.records, aggregated, first: self.first }
     }
 }
 
@@ -350,6 +359,14 @@ pub struct Packed {
     data: Bytes,
     records: usize,
     aggregated: bool,
+    first: OuterKey,
+}
+
+/// The keys of the record that an aggregate is routed by.
+#[derive(Clone, PartialEq, Eq)]
+struct OuterKey {
+    partition_key: PartitionKey,
+    explicit_hash_key: Option<HashKey>,
 }
 
 impl Packed {
@@ -363,6 +380,20 @@ impl Packed {
     #[must_use]
     pub fn into_data(self) -> Bytes {
         self.data
+    }
+
+    /// The partition key of the first user record. One record alone must be put under it, because its data does not
+    /// hold it; an aggregate holds all keys, and may be put under any (the KPL takes `a`) with [`hash_key`](Self::hash_key)
+    /// as its explicit hash key.
+    #[must_use]
+    pub fn partition_key(&self) -> &PartitionKey {
+        &self.first.partition_key
+    }
+
+    /// Where the first user record falls, and with it the whole.
+    #[must_use]
+    pub fn hash_key(&self) -> HashKey {
+        self.first.explicit_hash_key.unwrap_or_else(|| HashKey::of(&self.first.partition_key))
     }
 
     /// How many user records are inside.

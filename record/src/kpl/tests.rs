@@ -63,12 +63,15 @@ fn is_plain(data: Vec<u8>) -> bool {
 fn what_is_packed_is_what_other_writers_pack() {
     let v1 = [plain("pk1", "hello"), plain("pk2", "kinesis"), plain("pk1", "")];
     assert_eq!(pack(&v1).data(), &unhex(V1));
+    assert_eq!(pack(&v1).hash_key().to_string(), "329398341438914906102347661116985167824");
+    assert_eq!(pack(&v1).partition_key().as_str(), "pk1");
     let v2 = [
         plain("user-1", &[0, 1, 2, 3][..]).with_explicit_hash_key(HashKey::MIN),
         plain("user-2", "abc"),
         plain("user-1", "xyz").with_explicit_hash_key(HashKey::MAX),
     ];
     assert_eq!(pack(&v2).data(), &unhex(V2));
+    assert_eq!(pack(&v2).hash_key(), HashKey::MIN);
     let v4 = [plain("ключ", "utf8"), plain("ключ", "again")];
     assert_eq!(pack(&v4).data(), &unhex(V4));
     let v5: Vec<UserRecord> = (0..130_u8).map(|place| plain(&format!("k{place:03}"), vec![place])).collect();
@@ -122,7 +125,10 @@ fn a_record_that_points_nowhere_ends_the_reading_and_is_counted() {
     let n6 = aggregate(unhex(N6));
     assert_eq!(n6.records().map(|entry| entry.data().to_vec()).collect::<Vec<_>>(), [b"one"]);
     let unreadable = n6.unreadable().unwrap();
-    assert_eq!((unreadable.first(), unreadable.records(), unreadable.fault()), (1, 1, Fault::PartitionKeyIndex));
+    assert_eq!(
+        (unreadable.first(), unreadable.records(), unreadable.cause()),
+        (1, 1, UnreadableCause::PartitionKeyIndex)
+    );
 }
 
 #[test]
@@ -131,9 +137,9 @@ fn a_faulty_hash_key_ends_the_reading_and_leading_zeros_do_not() {
         ("7", Ok(HashKey::new(7))),
         ("007", Ok(HashKey::new(7))),
         ("000", Ok(HashKey::MIN)),
-        ("", Err(Fault::HashKeyText)),
-        ("-1", Err(Fault::HashKeyText)),
-        ("340282366920938463463374607431768211456", Err(Fault::HashKeyText)),
+        ("", Err(UnreadableCause::HashKeyText)),
+        ("-1", Err(UnreadableCause::HashKeyText)),
+        ("340282366920938463463374607431768211456", Err(UnreadableCause::HashKeyText)),
     ] {
         let message = foreign::AggregatedRecord {
             partition_key_table: vec!["k".to_owned()],
@@ -144,7 +150,7 @@ fn a_faulty_hash_key_ends_the_reading_and_leading_zeros_do_not() {
         let found = match read.unreadable() {
             Some(unreadable) => {
                 assert_eq!(unreadable.first(), 1);
-                Err(unreadable.fault())
+                Err(unreadable.cause())
             }
             None => Ok(read.records().nth(1).unwrap().explicit_hash_key().unwrap()),
         };
@@ -211,6 +217,19 @@ fn a_full_packer_refuses_and_stays_as_it_was() {
     assert_eq!(packer.push(&record), Err(PackError::TooLarge { size: 30, limit: 10 }));
     assert_eq!(packer.push(&UserRecord::new("x")), Err(PackError::NoPartitionKey));
     assert!(packer.is_empty() && packer.take().is_none());
+}
+
+#[test]
+fn a_huge_key_shared_by_many_records_costs_no_more_than_one() {
+    // A key of a megabyte, 100,000 records: checked anew for each record this would take minutes.
+    let message = foreign::AggregatedRecord {
+        partition_key_table: vec!["é".repeat(500_000)],
+        explicit_hash_key_table: vec![],
+        records: vec![foreign::record(0, None, b""); 100_000],
+    };
+    let read = aggregate(message.sealed());
+    let long = |entry: &Entry<'_>| entry.partition_key().len() == 1_000_000 && entry.to_record().is_err();
+    assert!(read.records().all(|entry| long(&entry)));
 }
 
 #[test]

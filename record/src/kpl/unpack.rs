@@ -4,12 +4,12 @@
 //! records behind a broken one are counted.
 //! Pure. Called by the consumer for every Kinesis record it reads.
 
+use super::aggregate::{Aggregate, NO_HASH_KEY, Span, Stored, Unreadable, UnreadableCause};
 use super::layout::{AGGREGATE_OVERHEAD, CHECKSUM, Fields, MAGIC, NotProtobuf, Value, aggregated_record, record, tag};
 use crate::md5_lanes::{self, Lanes};
-use crate::{Error, HashKey, HashRange, PartitionKey, UserRecord};
+use crate::{HashKey, HashRange};
 use bytes::Bytes;
 use std::fmt;
-use std::ops::Range;
 use std::str;
 
 /// What the data of a Kinesis record turned out to be.
@@ -82,19 +82,6 @@ fn read(data: Bytes, shard: Option<HashRange>, lanes: Lanes) -> Unpacked {
     }
 }
 
-/// A place in the aggregate's bytes. 32 bits, because one is kept for each record; the service stops at 10 MiB.
-#[derive(Clone, Copy)]
-struct Span {
-    start: u32,
-    len: u32,
-}
-
-impl Span {
-    fn range(self) -> Range<usize> {
-        self.start as usize..self.start as usize + self.len as usize
-    }
-}
-
 /// An aggregate as written: records that point into tables, of which it is not known yet whether they reach so far.
 struct Tables {
     partition_keys: Vec<Span>,
@@ -144,25 +131,21 @@ impl Tables {
 
     /// Follows each record's pointers, up to the first that leads nowhere.
     fn resolve(mut self, data: Bytes, shard: Option<HashRange>, lanes: Lanes) -> Aggregate {
-        let mut hash_keys: Vec<Option<HashKey>> = vec![None; self.hash_keys.len()];
+        // A table that no record points into is not worth the room.
+        let used = self.records.iter().any(|record| record.hash_key != NO_HASH_KEY);
+        let mut hash_keys: Vec<Option<HashKey>> = vec![None; if used { self.hash_keys.len() } else { 0 }];
         let mut unreadable = None;
         for (place, record) in self.records.iter().enumerate() {
-            if let Err(fault) = self.follow(&data, record, &mut hash_keys) {
-                unreadable = Some(Unreadable { first: place, records: self.records.len() - place, fault });
+            if let Err(cause) = self.follow(&data, record, &mut hash_keys) {
+                unreadable = Some(Unreadable { first: place, records: self.records.len() - place, cause });
                 break;
             }
         }
         if let Some(unreadable) = &unreadable {
             self.records.truncate(unreadable.first);
         }
-        let mut aggregate = Aggregate {
-            data,
-            partition_keys: self.partition_keys,
-            hash_keys: hash_keys.into_iter().map(|key| key.unwrap_or(HashKey::MIN)).collect(),
-            entries: self.records,
-            outside: 0,
-            unreadable,
-        };
+        let hash_keys = hash_keys.into_iter().map(|key| key.unwrap_or(HashKey::MIN)).collect();
+        let mut aggregate = Aggregate::new(data, self.partition_keys, hash_keys, self.records, unreadable);
         if let Some(shard) = shard.filter(|shard| *shard != HashRange::FULL) {
             aggregate.set_apart(shard, lanes);
         }
@@ -170,13 +153,13 @@ impl Tables {
     }
 
     #[inline]
-    fn follow(&self, data: &[u8], record: &Stored, hash_keys: &mut [Option<HashKey>]) -> Result<(), Fault> {
+    fn follow(&self, data: &[u8], record: &Stored, hash_keys: &mut [Option<HashKey>]) -> Result<(), UnreadableCause> {
         if record.partition_key as usize >= self.partition_keys.len() {
-            return Err(Fault::PartitionKeyIndex);
+            return Err(UnreadableCause::PartitionKeyIndex);
         }
         if record.hash_key != NO_HASH_KEY {
             let index = record.hash_key as usize;
-            let known = hash_keys.get_mut(index).ok_or(Fault::HashKeyIndex)?;
+            let known = hash_keys.get_mut(index).ok_or(UnreadableCause::HashKeyIndex)?;
             if known.is_none() {
                 *known = Some(read_hash_key(&data[self.hash_keys[index].range()])?);
             }
@@ -219,7 +202,7 @@ fn narrow(index: u64) -> u32 {
 }
 
 /// Name and value of a header; a value that is not there is empty.
-fn read_tag(tag: &[u8]) -> Result<(&str, &str), NotProtobuf> {
+pub(super) fn read_tag(tag: &[u8]) -> Result<(&str, &str), NotProtobuf> {
     let (mut name, mut content) = (None, "");
     let mut fields = Fields::of(tag);
     while let Some((field, value)) = fields.next()? {
@@ -244,212 +227,11 @@ fn is_text(bytes: &[u8]) -> Result<(), NotProtobuf> {
 }
 
 /// Reads a hash key as other writers may have put it, leading zeros included.
-fn read_hash_key(text: &[u8]) -> Result<HashKey, Fault> {
-    let text = str::from_utf8(text).map_err(|_| Fault::HashKeyText)?;
+fn read_hash_key(text: &[u8]) -> Result<HashKey, UnreadableCause> {
+    let text = str::from_utf8(text).map_err(|_| UnreadableCause::HashKeyText)?;
     let significant = text.trim_start_matches('0');
     let digits = if significant.is_empty() && !text.is_empty() { "0" } else { significant };
-    digits.parse().map_err(|_| Fault::HashKeyText)
-}
-
-/// The index of a record that has no explicit hash key.
-const NO_HASH_KEY: u32 = u32::MAX;
-
-/// One record: indices into the tables, and where its bytes are.
-#[derive(Clone)]
-struct Stored {
-    partition_key: u32,
-    hash_key: u32,
-    data: Span,
-    /// The whole record, if it has headers.
-    tagged: Option<Span>,
-    outside: bool,
-}
-
-/// The user records of one Kinesis record, in the order in which they were packed.
-///
-/// It owns the Kinesis record's data and lends out of it; nothing inside is copied.
-#[derive(Clone)]
-pub struct Aggregate {
-    data: Bytes,
-    partition_keys: Vec<Span>,
-    hash_keys: Vec<HashKey>,
-    entries: Vec<Stored>,
-    outside: usize,
-    unreadable: Option<Unreadable>,
-}
-
-impl Aggregate {
-    /// The records that belong to the shard; all, if no shard was given.
-    pub fn records(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
-        self.entries().filter(|entry| !entry.is_outside())
-    }
-
-    /// The records whose hash key lies outside the shard.
-    pub fn set_aside(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
-        self.entries().filter(Entry::is_outside)
-    }
-
-    /// How many records lie outside the shard.
-    #[must_use]
-    pub fn set_aside_len(&self) -> usize {
-        self.outside
-    }
-
-    /// All records that can be read, inside the shard or not.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + DoubleEndedIterator {
-        (0..self.entries.len()).map(|place| Entry { aggregate: self, place })
-    }
-
-    /// What could not be read: an aggregate may have a right checksum and yet point into nothing.
-    #[must_use]
-    pub fn unreadable(&self) -> Option<&Unreadable> {
-        self.unreadable.as_ref()
-    }
-
-    /// Marks what lies outside the shard. Keys are hashed only here, each once however many records share it.
-    fn set_apart(&mut self, shard: HashRange, lanes: Lanes) {
-        let mut needed = vec![false; self.partition_keys.len()];
-        for entry in self.entries.iter().filter(|entry| entry.hash_key == NO_HASH_KEY) {
-            needed[entry.partition_key as usize] = true;
-        }
-        let (places, texts): (Vec<usize>, Vec<&[u8]>) = (needed.iter().zip(&self.partition_keys).enumerate())
-            .filter(|(_, (needed, _))| **needed)
-            .map(|(place, (_, span))| (place, &self.data[span.range()]))
-            .unzip();
-        let mut inside = vec![false; self.partition_keys.len()];
-        lanes.md5_each(&texts, |index, digest| inside[places[index]] = shard.contains(HashKey::from_md5(digest)));
-        for entry in &mut self.entries {
-            entry.outside = match self.hash_keys.get(entry.hash_key as usize) {
-                Some(hash_key) => !shard.contains(*hash_key),
-                None => !inside[entry.partition_key as usize],
-            };
-            self.outside += usize::from(entry.outside);
-        }
-    }
-}
-
-/// One user record, still in its aggregate.
-#[derive(Clone, Copy)]
-pub struct Entry<'a> {
-    aggregate: &'a Aggregate,
-    place: usize,
-}
-
-impl<'a> Entry<'a> {
-    /// The place in the aggregate, from 0. With the sequence number of the Kinesis record it names the user record.
-    #[must_use]
-    pub fn sub_sequence(&self) -> u64 {
-        self.place as u64
-    }
-
-    /// The partition key as it was written; other writers may have put one that the service would not take.
-    #[must_use]
-    pub fn partition_key(&self) -> &'a str {
-        let span = self.aggregate.partition_keys[self.stored().partition_key as usize];
-        str::from_utf8(&self.aggregate.data[span.range()]).expect("checked when the table was read")
-    }
-
-    /// The hash key that was given beside the partition key, if any.
-    #[must_use]
-    pub fn explicit_hash_key(&self) -> Option<HashKey> {
-        self.aggregate.hash_keys.get(self.stored().hash_key as usize).copied()
-    }
-
-    /// The payload.
-    #[must_use]
-    pub fn data(&self) -> &'a [u8] {
-        &self.aggregate.data[self.stored().data.range()]
-    }
-
-    /// The payload, sharing the aggregate's memory.
-    #[must_use]
-    pub fn data_bytes(&self) -> Bytes {
-        self.aggregate.data.slice(self.stored().data.range())
-    }
-
-    /// Names and values of the headers, in order.
-    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        let aggregate = self.aggregate;
-        let record = self.stored().tagged.map_or(&[][..], |span| &aggregate.data[span.range()]);
-        let mut fields = Fields::of(record);
-        std::iter::from_fn(move || {
-            loop {
-                match fields.next() {
-                    Ok(Some((record::TAGS, Value::Bytes(tag)))) => return read_tag(tag).ok(),
-                    Ok(Some(_)) => {}
-                    Ok(None) | Err(NotProtobuf) => return None,
-                }
-            }
-        })
-    }
-
-    /// Whether the record lies outside the shard.
-    #[must_use]
-    pub fn is_outside(&self) -> bool {
-        self.stored().outside
-    }
-
-    /// The record on its own, sharing the aggregate's memory. Fails if the partition key is none that the service
-    /// would take, which only a faulty writer can bring about.
-    pub fn to_record(&self) -> Result<UserRecord, Error> {
-        let span = self.aggregate.partition_keys[self.stored().partition_key as usize];
-        let key = PartitionKey::try_from(self.aggregate.data.slice(span.range()))?;
-        let mut record = UserRecord::new(self.data_bytes()).with_partition_key(key);
-        if let Some(hash_key) = self.explicit_hash_key() {
-            record = record.with_explicit_hash_key(hash_key);
-        }
-        if self.stored().tagged.is_some() {
-            record = record.with_headers(self.headers().collect());
-        }
-        Ok(record)
-    }
-
-    fn stored(&self) -> &'a Stored {
-        &self.aggregate.entries[self.place]
-    }
-}
-
-/// Records that stand in an aggregate and cannot be given out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unreadable {
-    first: usize,
-    records: usize,
-    fault: Fault,
-}
-
-impl Unreadable {
-    /// The place of the first such record in the aggregate.
-    #[must_use]
-    pub fn first(&self) -> usize {
-        self.first
-    }
-
-    /// How many there are: the first and all behind it, as the KCL does.
-    #[must_use]
-    pub fn records(&self) -> usize {
-        self.records
-    }
-
-    /// What is wrong with the first.
-    #[must_use]
-    pub fn fault(&self) -> Fault {
-        self.fault
-    }
-}
-
-/// What is wrong with a record that cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Fault {
-    /// It points behind the table of partition keys.
-    #[error("partition key index beyond the table")]
-    PartitionKeyIndex,
-    /// It points behind the table of explicit hash keys.
-    #[error("explicit hash key index beyond the table")]
-    HashKeyIndex,
-    /// Its explicit hash key is no number from 0 to 2^128 - 1.
-    #[error("explicit hash key is not a number from 0 to 2^128 - 1")]
-    HashKeyText,
+    digits.parse().map_err(|_| UnreadableCause::HashKeyText)
 }
 
 impl fmt::Debug for Unpacked {
@@ -458,26 +240,5 @@ impl fmt::Debug for Unpacked {
             Self::Plain(data) => write!(out, "Plain({} bytes)", data.len()),
             Self::Aggregated(aggregate) => out.debug_tuple("Aggregated").field(aggregate).finish(),
         }
-    }
-}
-
-impl fmt::Debug for Aggregate {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Aggregate")
-            .field("data", &format_args!("{} bytes", self.data.len()))
-            .field("records", &self.entries.len())
-            .field("set_aside", &self.outside)
-            .field("unreadable", &self.unreadable)
-            .finish()
-    }
-}
-
-impl fmt::Debug for Entry<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Entry")
-            .field("sub_sequence", &self.place)
-            .field("partition_key", &self.partition_key())
-            .field("data", &format_args!("{} bytes", self.data().len()))
-            .finish()
     }
 }

@@ -106,7 +106,11 @@ impl<'d> CborSource<'d> {
             }),
             other => return self.kind(other),
         };
-        self.whole(number, "a number")
+        let number = self.whole(number, "a number")?;
+        if number.is_nan() {
+            return Err(Halt::Malformed { at: self.items.position(), expected: "a number" });
+        }
+        Ok(number)
     }
 
     fn whole_number(&mut self) -> Result<i64, Halt> {
@@ -195,11 +199,12 @@ impl Source for CborSource<'_> {
                 self.whole(bytes, "a blob").map(|bytes| self.document.slice_ref(bytes))
             }
             Type::BytesIndef => {
-                let parts = self
+                let mut whole = Vec::new();
+                let read = self
                     .items
                     .bytes_iter()
-                    .and_then(|parts| parts.collect::<Result<Vec<&[u8]>, Error>>().map(|parts| parts.concat()));
-                self.whole(parts, "a blob").map(Bytes::from)
+                    .and_then(|mut parts| parts.try_for_each(|part| part.map(|part| whole.extend_from_slice(part))));
+                self.whole(read, "a blob").map(|()| Bytes::from(whole))
             }
             other => self.kind(other),
         }

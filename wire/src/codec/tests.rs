@@ -293,7 +293,7 @@ fn read_as_anything(codec: Codec, bytes: &Bytes) {
     let _ = codec.decode_request::<SubscribeToShardInput>(bytes);
     let _ = codec.decode_response::<GetRecordsOutput>(bytes);
     let _ = codec.decode_response::<DescribeStreamOutput>(bytes);
-    let _ = crate::Fault::decode(codec, bytes, None);
+    let _ = crate::Fault::decode(codec, 400, bytes, None);
 }
 
 proptest! {
@@ -382,15 +382,143 @@ fn every_broken_limit_is_named_with_its_place_and_no_value() {
         found,
         [
             "StreamName does not match [a-zA-Z0-9_.-]+",
-            "Records[1].PartitionKey has 0 elements; the limit is at least 1",
+            "Records[1].PartitionKey has a length of 0; the limit is at least 1",
             r"Records[1].ExplicitHashKey does not match ^(0|([1-9]\d{0,38}))$",
-            "Records[2].PartitionKey has 257 elements; the limit is at most 256",
-            "Records[2].ExplicitHashKey is refused: hash key is too large; the limit is 2^128 - 1",
+            "Records[2].PartitionKey has a length of 257; the limit is at most 256",
             "Records[2].Data is missing",
         ],
     );
     assert_eq!(problems[1].place.steps(), [Step::Member("Records"), Step::Item(1), Step::Member("PartitionKey")]);
     assert!(!refused.to_string().contains("no/slash") && !format!("{refused:?}").contains("xxx"), "{refused:?}");
+}
+
+#[test]
+fn what_cannot_be_is_told_only_when_no_limit_is_broken() {
+    let entry = r#"{"Data":"","PartitionKey":"k","ExplicitHashKey":"340282366920938463463374607431768211456"}"#;
+    let whole = format!(r#"{{"StreamName":"s","Records":[{}]}}"#, [entry; 12].join(","));
+    let refused = Codec::Json.decode_request::<PutRecordsInput>(&whole.into()).unwrap_err();
+    let DecodeError::Refused { problems } = &refused else { panic!("{refused:?}") };
+    assert_eq!(problems.len(), DecodeError::PROBLEMS_MAX);
+    assert_eq!(
+        problems[0].to_string(),
+        "Records[0].ExplicitHashKey is refused: hash key is too large; the limit is 2^128 - 1"
+    );
+    let broken = format!(r#"{{"StreamName":"s","Records":[{},{{}}]}}"#, [entry; 12].join(","));
+    let refused = Codec::Json.decode_request::<PutRecordsInput>(&broken.into()).unwrap_err();
+    assert_eq!(refused.to_string(), "1 of the members break a limit: Records[12].Data is missing");
+}
+
+#[test]
+fn keys_and_values_of_tags_are_told_apart() {
+    let tags =
+        format!(r#"{{"Tags":{{"{}":"v","k":"{}"}},"ResourceARN":"arn:nonsense"}}"#, "x".repeat(129), "y".repeat(257));
+    let refused = Codec::Json.decode_request::<TagResourceInput>(&tags.into()).unwrap_err().to_string();
+    assert!(refused.contains("Tags{key 0} has a length of 129"), "{refused}");
+    assert!(refused.contains("Tags{1} has a length of 257"), "{refused}");
+    assert!(refused.contains("ResourceARN does not match"), "{refused}");
+}
+
+#[test]
+fn an_answer_may_break_limits_that_have_grown() {
+    let long = "i".repeat(600);
+    let page = format!(
+        r#"{{"Records":[{{"SequenceNumber":"1","Data":"","PartitionKey":""}}],"NextShardIterator":"{long}","MillisBehindLatest":-1}}"#
+    );
+    let page: GetRecordsOutput = Codec::Json.decode_response(&page.into()).unwrap();
+    assert_eq!(page.next_shard_iterator.unwrap().as_str(), long);
+    assert_eq!((page.records[0].partition_key.clone(), page.millis_behind_latest), (None, None));
+}
+
+#[test]
+fn a_document_that_is_not_whole_is_told_before_a_value_of_a_wrong_kind() {
+    let refused = Codec::Json.decode_request::<PutRecordInput>(&Bytes::from_static(b"{\"Data\":5,@"));
+    assert!(matches!(refused, Err(DecodeError::Malformed { .. })), "{refused:?}");
+}
+
+#[test]
+fn words_for_true_and_false_are_understood_in_requests() {
+    for (word, expected) in [("true", true), ("YES", true), ("1", true), ("False", false), ("no", false), ("0", false)]
+    {
+        let document = format!(r#"{{"EnforceConsumerDeletion":"{word}"}}"#);
+        let read: DeleteStreamInput = Codec::Json.decode_request(&document.clone().into()).unwrap();
+        assert_eq!(read.enforce_consumer_deletion, Some(expected), "{word}");
+        assert!(Codec::Json.decode_response::<DeleteStreamInput>(&document.into()).is_err());
+    }
+}
+
+#[test]
+fn arns_are_judged_in_one_pass() {
+    let (stream, consumer, resource) = ("StreamARN", "ConsumerARN", "ResourceARN");
+    let owner = "arn:aws:kinesis:us-east-1:123456789012:";
+    let fault = |member: &str, text: String| {
+        let document = serde_json::json!({ member: text, "Tags": {"k": "v"} }).to_string().into();
+        let refused = match member {
+            "StreamARN" => Codec::Json.decode_request::<DeleteStreamInput>(&document).err(),
+            "ConsumerARN" => Codec::Json.decode_request::<DescribeStreamConsumerInput>(&document).err(),
+            _ => Codec::Json.decode_request::<TagResourceInput>(&document).err(),
+        };
+        match refused {
+            None => "fine",
+            Some(DecodeError::Refused { .. }) => "refused",
+            Some(DecodeError::Invalid { problems }) if matches!(problems[0].constraint, Constraint::Pattern(_)) => {
+                "pattern"
+            }
+            Some(_) => "other",
+        }
+    };
+    for (member, text, expected) in [
+        (stream, format!("{owner}stream/s"), "fine"),
+        (stream, format!("{owner}stream/s/t"), "refused"),
+        (stream, format!("{owner}stream/"), "pattern"),
+        (stream, format!("{owner}stream/a b"), "pattern"),
+        (stream, "arn:aws:s3:::bucket".to_owned(), "pattern"),
+        (stream, format!("{owner}stream/s\n"), "pattern"),
+        (consumer, format!("{owner}stream/s/consumer/c:1"), "fine"),
+        (consumer, format!("{owner}stream/s/consumer/c:007"), "refused"),
+        (consumer, format!("{owner}stream/s/consumer/c:"), "pattern"),
+        (consumer, format!("{owner}odd/stream/s/consumer/c:1"), "refused"),
+        (resource, format!("{owner}queue/q1"), "fine"),
+        (resource, format!("{owner}stream/s/consumer/c:1"), "fine"),
+        (resource, "nonsense".to_owned(), "pattern"),
+    ] {
+        assert_eq!(fault(member, text.clone()), expected, "{member} {text}");
+    }
+    // With a pattern that looks back, these would take hours.
+    for member in [stream, consumer, resource] {
+        let hostile = format!("arn:aws{}", ":kinesis::123456789012:stream/a".repeat(300_000));
+        assert_eq!(fault(member, hostile), "pattern");
+    }
+}
+
+#[test]
+fn debug_shows_no_payload() {
+    let put = PutRecordInput::new("SECRET");
+    let puts = PutRecordsInput::new(vec![PutRecordsRequestEntry::new("SECRET", "key".parse().unwrap())]);
+    let record = Record {
+        sequence_number: "1".parse().unwrap(),
+        approximate_arrival_timestamp: None,
+        data: "SECRET".into(),
+        partition_key: None,
+        encryption_type: None,
+    };
+    let page = GetRecordsOutput {
+        records: vec![record.clone()],
+        next_shard_iterator: None,
+        millis_behind_latest: None,
+        child_shards: None,
+    };
+    let event = SubscribeToShardEvent {
+        records: vec![record],
+        continuation_sequence_number: None,
+        millis_behind_latest: 0,
+        child_shards: None,
+    };
+    let message = crate::event_stream::Message::Event(event.clone());
+    for shown in
+        [format!("{put:?}"), format!("{puts:?}"), format!("{page:?}"), format!("{event:?}"), format!("{message:?}")]
+    {
+        assert!(shown.contains("6 bytes") && !shown.contains("SECRET"), "{shown}");
+    }
 }
 
 #[test]
@@ -443,7 +571,7 @@ fn a_value_of_another_kind_is_named_with_its_place() {
         (json!({"Data": 7}), "Data", "a blob", Found::Number),
         (json!({"Data": ["x"]}), "Data", "a blob", Found::List),
         (json!({"Data": "", "PartitionKey": true}), "PartitionKey", "text", Found::Boolean),
-        (json!({"Data": "", "DryRun": "yes"}), "DryRun", "true or false", Found::Text),
+        (json!({"Data": "", "DryRun": "perhaps"}), "DryRun", "true or false", Found::Text),
         (json!([]), "the document", "a structure", Found::List),
         (json!("text"), "the document", "a structure", Found::Text),
     ] {
@@ -467,7 +595,10 @@ fn nesting_without_end_is_refused_or_passed_over_without_recursion() {
     for open in ["[", "{\"a\":", "[{\"a\":"] {
         let unknown = format!("{{\"X\":{}", open.repeat(deep));
         let refused = Codec::Json.decode_request::<ListStreamsInput>(&unknown.into());
-        assert!(matches!(refused, Err(DecodeError::Malformed { expected: "less nesting", .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(DecodeError::Malformed { expected: "at most 128 levels of nesting", .. })),
+            "{refused:?}"
+        );
     }
     let shallow = format!("{{\"X\":{}{}}}", "[".repeat(100), "]".repeat(100));
     assert!(Codec::Json.decode_request::<ListStreamsInput>(&shallow.into()).is_ok());

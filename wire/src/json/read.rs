@@ -259,6 +259,17 @@ impl Source for JsonSource<'_> {
         match self.peek() {
             Some(b't') => self.word("true").map(|()| true),
             Some(b'f') => self.word("false").map(|()| false),
+            // The service takes some words for it; a client has no need to.
+            Some(b'"') if self.reading.is_strict() => {
+                let start = self.at;
+                match self.text(truth)? {
+                    Some(value) => Ok(value),
+                    None => {
+                        self.at = start;
+                        Err(Halt::Kind(Found::Text))
+                    }
+                }
+            }
             _ => Err(Halt::Kind(self.found()?)),
         }
     }
@@ -282,7 +293,9 @@ impl Source for JsonSource<'_> {
                 Found::Boolean => drop(self.boolean()?),
                 Found::Null => self.word("null")?,
                 Found::List | Found::Map | Found::Blob => {
-                    let Some(slot) = open.get_mut(depth) else { return self.malformed("less nesting") };
+                    let Some(slot) = open.get_mut(depth) else {
+                        return self.malformed("at most 128 levels of nesting");
+                    };
                     // The closing byte is the opening one plus two in ASCII, for brackets and braces alike.
                     *slot = self.bytes[self.at] + 2;
                     depth += 1;
@@ -331,6 +344,14 @@ impl JsonSource<'_> {
         }
         Ok(())
     }
+}
+
+fn truth(word: &str) -> Option<bool> {
+    let is = |words: &[&str]| words.iter().any(|other| word.eq_ignore_ascii_case(other));
+    if is(&["true", "yes", "1"]) {
+        return Some(true);
+    }
+    is(&["false", "no", "0"]).then_some(false)
 }
 
 /// What is wrong with a text whose length is right; told by the text alone, as the decoder does not say.

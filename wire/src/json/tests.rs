@@ -120,7 +120,7 @@ proptest! {
         let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
         let plain = serde_json::to_string(&text).unwrap();
         for quoted in [format!("\"{escaped}\""), plain] {
-            let document = format!("{{\"Tags\":{{{quoted}:{quoted}}},\"ResourceARN\":\"arn\"}}");
+            let document = format!("{{\"Tags\":{{{quoted}:{quoted}}},\"ResourceARN\":\"arn:aws:kinesis:us-east-1:123456789012:stream/s\"}}");
             let read: TagResourceInput = Codec::Json.decode_request(&document.into()).unwrap();
             let (key, value) = read.tags.0.first_key_value().unwrap();
             prop_assert_eq!((key.as_str(), value.as_str()), (&*text, &*text));

@@ -26,9 +26,18 @@ macro_rules! shape {
         }
     )*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, PartialEq)]
         $vis struct $name {
             $($(#[$member_doc])* $vis $member: $type,)*
+        }
+
+        /// Payloads are shown by their size.
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.debug_struct(stringify!($name))
+                    $(.field(stringify!($member), &$crate::shape::Shown(&self.$member)))*
+                    .finish()
+            }
         }
 
         impl $crate::shape::Shape for $name {
@@ -80,7 +89,7 @@ macro_rules! shape {
                     }
                     Ok(())
                 });
-                read.map_err(|halt| halt.at(place, Self::KIND.noun()))?;
+                read.map_err(|halt| halt.at(place, Self::KIND))?;
                 $(let $member = match $member {
                     Some(value) => value,
                     None => <$type>::absent().or_else(|| {

@@ -6,13 +6,14 @@ use super::schema::Kind;
 use super::sink::Sink;
 use super::source::Source;
 use bytes::Bytes;
+use std::fmt;
 use tailwater_record::Timestamp;
 
 /// The least and greatest number, or the fewest and most elements.
 pub type Bounds = Option<(i64, i64)>;
 
 /// A value that can stand in a request or response.
-pub trait Member: Sized {
+pub trait Member: Sized + fmt::Debug {
     /// Whether a structure must have it.
     const REQUIRED: bool = true;
     /// What it is.
@@ -26,6 +27,11 @@ pub trait Member: Sized {
     /// The value of a member that is not there, if it may be so.
     fn absent() -> Option<Self> {
         None
+    }
+
+    /// Shows it in a log: never a payload.
+    fn show(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, out)
     }
 
     /// Writes it.
@@ -47,6 +53,13 @@ impl<T: Member> Member for Option<T> {
         Some(None)
     }
 
+    fn show(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Some(value) => value.show(out),
+            None => out.write_str("None"),
+        }
+    }
+
     fn write<S: Sink>(&self, sink: &mut S) {
         if let Some(value) = self {
             value.write(sink);
@@ -54,12 +67,21 @@ impl<T: Member> Member for Option<T> {
     }
 
     fn read<S: Source>(source: &mut S, place: &Place<'_>, bounds: Bounds) -> Result<Option<Self>, Halt> {
-        T::read(source, place, bounds).map(|value| value.map(Some))
+        let value = T::read(source, place, bounds)?;
+        // A client can do without what it does not understand, as long as it may be absent.
+        if value.is_none() && !source.reading().is_strict() {
+            return Ok(Some(None));
+        }
+        Ok(value.map(Some))
     }
 }
 
 impl<T: Member> Member for Vec<T> {
     const KIND: Kind = Kind::List(&T::KIND);
+
+    fn show(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_list().entries(self.iter().map(Shown)).finish()
+    }
 
     fn write<S: Sink>(&self, sink: &mut S) {
         sink.list(self.len(), |sink| {
@@ -72,12 +94,18 @@ impl<T: Member> Member for Vec<T> {
 
     fn read<S: Source>(source: &mut S, place: &Place<'_>, bounds: Bounds) -> Result<Option<Self>, Halt> {
         let (mut items, mut seen) = (Self::new(), 0_usize);
+        let most = bounds.filter(|_| source.reading().is_strict()).map_or(usize::MAX, |(_, most)| most as usize);
         let read = source.list(|source| {
-            items.extend(T::read(source, &place.then(Step::Item(seen)), None)?);
+            // What is beyond the limit is counted, but neither read nor kept.
+            if seen < most {
+                items.extend(T::read(source, &place.then(Step::Item(seen)), None)?);
+            } else {
+                source.skip()?;
+            }
             seen += 1;
             Ok(())
         });
-        read.map_err(|halt| halt.at(place, Self::KIND.noun()))?;
+        read.map_err(|halt| halt.at(place, Self::KIND))?;
         let kept = keeps_length(source, place, seen, bounds);
         Ok((kept && items.len() == seen).then_some(items))
     }
@@ -96,6 +124,15 @@ pub(crate) fn keeps_length<S: Source>(source: &mut S, place: &Place<'_>, found: 
     (min..=max).contains(&found)
 }
 
+/// A member as a log shows it.
+pub(crate) struct Shown<'m, T>(pub(crate) &'m T);
+
+impl<T: Member> fmt::Debug for Shown<'_, T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.show(out)
+    }
+}
+
 macro_rules! whole_number {
     ($type:ty, $least:expr, $greatest:expr) => {
         impl Member for $type {
@@ -106,7 +143,7 @@ macro_rules! whole_number {
             }
 
             fn read<S: Source>(source: &mut S, place: &Place<'_>, bounds: Bounds) -> Result<Option<Self>, Halt> {
-                let number = source.integer().map_err(|halt| halt.at(place, Self::KIND.noun()))?;
+                let number = source.integer().map_err(|halt| halt.at(place, Self::KIND))?;
                 // The service takes numbers beyond the type for the last ones inside it.
                 let number = number.clamp(i64::from(i32::MIN), $greatest);
                 let (min, max) = match bounds {
@@ -137,7 +174,7 @@ impl Member for bool {
     }
 
     fn read<S: Source>(source: &mut S, place: &Place<'_>, _: Bounds) -> Result<Option<Self>, Halt> {
-        source.boolean().map(Some).map_err(|halt| halt.at(place, Self::KIND.noun()))
+        source.boolean().map(Some).map_err(|halt| halt.at(place, Self::KIND))
     }
 }
 
@@ -149,7 +186,7 @@ impl Member for Timestamp {
     }
 
     fn read<S: Source>(source: &mut S, place: &Place<'_>, _: Bounds) -> Result<Option<Self>, Halt> {
-        source.timestamp().map(Some).map_err(|halt| halt.at(place, Self::KIND.noun()))
+        source.timestamp().map(Some).map_err(|halt| halt.at(place, Self::KIND))
     }
 }
 
@@ -159,12 +196,16 @@ pub(crate) const BLOB_MAX: usize = 10 * 1024 * 1024;
 impl Member for Bytes {
     const KIND: Kind = Kind::Blob(BLOB_MAX);
 
+    fn show(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} bytes", self.len())
+    }
+
     fn write<S: Sink>(&self, sink: &mut S) {
         sink.blob(self);
     }
 
     fn read<S: Source>(source: &mut S, place: &Place<'_>, _: Bounds) -> Result<Option<Self>, Halt> {
-        let bytes = source.blob().map_err(|halt| halt.at(place, Self::KIND.noun()))?;
+        let bytes = source.blob().map_err(|halt| halt.at(place, Self::KIND))?;
         if bytes.len() > BLOB_MAX && source.reading().is_strict() {
             source.reading().problem(place, Constraint::MaxLength { found: bytes.len(), max: BLOB_MAX });
             return Ok(None);

@@ -17,14 +17,15 @@ mod words;
 pub(crate) use define::shape;
 #[cfg(test)]
 pub(crate) use member::BLOB_MAX;
-pub(crate) use member::keeps_length;
 pub use member::{Bounds, Member};
+pub(crate) use member::{Shown, keeps_length};
 pub use place::{Constraint, DecodeError, Path, Problem, Step};
 pub(crate) use place::{Halt, Place};
 pub use schema::{Kind, MemberSchema, Schema, TextRule};
 pub use sink::{Key, Sink};
-pub use source::Source;
-pub(crate) use source::{Base64Fault, Found, Reading};
+pub(crate) use source::Reading;
+pub use source::{Base64Fault, Found, Source};
+pub(crate) use words::of_record::is_resource_arn;
 pub(crate) use words::{Checked, text_member, token, words};
 
 /// A struct that `shape!` made: a request, a response, or a part of one.

@@ -2,6 +2,7 @@
 //! While reading, a place is a chain of stack frames and costs nothing; only a fault makes a path of it. No error holds
 //! the value itself, which may be a user's data.
 
+use super::schema::Kind;
 use super::source::{Base64Fault, Found};
 use std::fmt;
 
@@ -23,7 +24,7 @@ pub enum DecodeError {
         /// Which member.
         place: Path,
         /// What belongs there.
-        expected: &'static str,
+        expected: Kind,
         /// What stands there.
         found: Found,
     },
@@ -38,7 +39,13 @@ pub enum DecodeError {
     /// Keep each of the limits named.
     #[error("{} of the members break a limit: {}", problems.len(), list(problems))]
     Invalid {
-        /// Every limit that is broken, at most [`PROBLEMS_MAX`](Self::PROBLEMS_MAX).
+        /// Every limit of the model that is broken, at most [`PROBLEMS_MAX`](Self::PROBLEMS_MAX).
+        problems: Vec<Problem>,
+    },
+    /// Give names and numbers that exist: they keep every limit of the model and still cannot be.
+    #[error("{} of the members cannot be: {}", problems.len(), list(problems))]
+    Refused {
+        /// Each of them, at most [`PROBLEMS_MAX`](Self::PROBLEMS_MAX).
         problems: Vec<Problem>,
     },
 }
@@ -80,7 +87,7 @@ pub enum Constraint {
     #[error("is above {0}")]
     MaxValue(i64),
     /// It must have at least so many characters, bytes or elements.
-    #[error("has {found} elements; the limit is at least {min}")]
+    #[error("has a length of {found}; the limit is at least {min}")]
     MinLength {
         /// How many it has.
         found: usize,
@@ -88,7 +95,7 @@ pub enum Constraint {
         min: usize,
     },
     /// It may have at most so many characters, bytes or elements.
-    #[error("has {found} elements; the limit is at most {max}")]
+    #[error("has a length of {found}; the limit is at most {max}")]
     MaxLength {
         /// How many it has.
         found: usize,
@@ -117,8 +124,10 @@ pub enum Step {
     Member(&'static str),
     /// Into an element of a list, from 0.
     Item(usize),
-    /// Into an entry of a map, by its place, from 0. Its key is the user's.
+    /// Into the value of a map's entry, by its place, from 0.
     Entry(usize),
+    /// Into the key of a map's entry, by its place, from 0.
+    EntryKey(usize),
 }
 
 impl Path {
@@ -140,6 +149,7 @@ impl fmt::Display for Path {
                 Step::Member(name) => write!(out, ".{name}")?,
                 Step::Item(index) => write!(out, "[{index}]")?,
                 Step::Entry(index) => write!(out, "{{{index}}}")?,
+                Step::EntryKey(index) => write!(out, "{{key {index}}}")?,
             }
         }
         Ok(())
@@ -188,7 +198,7 @@ pub enum Halt {
 impl Halt {
     /// Says where it happened and what belonged there, unless that is known already.
     #[cold]
-    pub(crate) fn at(self, place: &Place<'_>, expected: &'static str) -> Self {
+    pub(crate) fn at(self, place: &Place<'_>, expected: Kind) -> Self {
         Self::Placed(Box::new(match self {
             Self::Malformed { at, expected } => DecodeError::Malformed { at, expected },
             Self::Kind(found) => DecodeError::Kind { place: place.path(), expected, found },
@@ -197,7 +207,7 @@ impl Halt {
         }))
     }
 
-    pub(crate) fn into_error(self, expected: &'static str) -> DecodeError {
+    pub(crate) fn into_error(self, expected: Kind) -> DecodeError {
         match self.at(&Place::root(), expected) {
             Self::Placed(error) => *error,
             Self::Malformed { .. } | Self::Kind(_) | Self::Base64(_) => unreachable!("`at` places every halt"),

@@ -1,6 +1,8 @@
 //! What a shape consists of, as data: names, kinds, requirements, limits.
 //! Read by error texts, and by the test that compares us with the service's model.
 
+use std::fmt;
+
 /// A structure: its name in the service's model, and its members.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Schema {
@@ -44,10 +46,10 @@ pub enum Kind {
     Structure(&'static Schema),
 }
 
-impl Kind {
-    /// What a reader is told was expected.
-    pub(crate) const fn noun(&self) -> &'static str {
-        match self {
+/// In words, as a reader is told what was expected.
+impl fmt::Display for Kind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
             Self::Text(_) => "text",
             Self::Blob(_) => "a blob",
             Self::Integer => "a whole number",
@@ -56,7 +58,7 @@ impl Kind {
             Self::List(_) => "a list",
             Self::Map(..) => "a map",
             Self::Structure(_) => "a structure",
-        }
+        })
     }
 }
 

@@ -37,6 +37,8 @@ pub trait Source {
 pub struct Reading {
     strict: bool,
     problems: Vec<Problem>,
+    /// What keeps the model's limits and still cannot be; told only if nothing breaks them.
+    refusals: Vec<Problem>,
     /// Room for what must be copied out of the document: one allocation for many small pieces.
     arena: BytesMut,
 }
@@ -44,7 +46,7 @@ pub struct Reading {
 impl Reading {
     /// A server reads requests strictly: every limit of the model counts. A client is liberal with answers.
     pub(crate) fn new(strict: bool) -> Self {
-        Self { strict, problems: Vec::new(), arena: BytesMut::new() }
+        Self { strict, problems: Vec::new(), refusals: Vec::new(), arena: BytesMut::new() }
     }
 
     pub(crate) fn is_strict(&self) -> bool {
@@ -54,13 +56,20 @@ impl Reading {
     /// Notes a broken limit; reading goes on, so that all are told at once.
     #[cold]
     pub(crate) fn problem(&mut self, place: &Place<'_>, constraint: Constraint) {
-        if self.problems.len() < DecodeError::PROBLEMS_MAX {
-            self.problems.push(Problem { place: place.path(), constraint });
+        let list = match constraint {
+            Constraint::Refused(_) => &mut self.refusals,
+            _ => &mut self.problems,
+        };
+        if list.len() < DecodeError::PROBLEMS_MAX {
+            list.push(Problem { place: place.path(), constraint });
         }
     }
 
-    pub(crate) fn into_problems(self) -> Vec<Problem> {
-        self.problems
+    pub(crate) fn into_error(self) -> DecodeError {
+        if self.problems.is_empty() {
+            return DecodeError::Refused { problems: self.refusals };
+        }
+        DecodeError::Invalid { problems: self.problems }
     }
 
     /// Copies bytes out. `expected` is how much may still come, so that the arena is made once.

@@ -4,10 +4,36 @@ use super::member::{Bounds, Member};
 use super::place::{Constraint, Halt, Place};
 use super::schema::{Kind, TextRule};
 use super::source::Source;
+use std::str::FromStr;
 
 /// A text that has a rule in the service's model and a type of its own with us.
-pub(crate) trait Checked: Sized {
+pub(crate) trait Checked: Sized + FromStr<Err = tailwater_record::Error> {
     const RULE: &'static TextRule;
+
+    /// Takes a text that breaks a limit, as a client does with what only its issuer understands.
+    fn unchecked(_text: &str) -> Option<Self> {
+        None
+    }
+
+    /// Judges a text; what it breaks is noted.
+    #[inline]
+    fn of<S: Source>(source: &mut S, place: &Place<'_>, text: &str) -> Option<Self> {
+        match Self::judge(text, source.reading().is_strict()) {
+            Ok(value) => Some(value),
+            Err(refused) => {
+                Self::note(source, place, refused);
+                None
+            }
+        }
+    }
+
+    #[inline]
+    fn judge(text: &str, strict: bool) -> Result<Self, Refused> {
+        text.parse().or_else(|error| match Self::unchecked(text) {
+            Some(value) if !strict => Ok(value),
+            _ => Err(Self::refuse(text, error)),
+        })
+    }
 
     /// Whether the pattern of the rule matches; asked only once the type has refused the text.
     fn matches(_text: &str) -> bool {
@@ -39,10 +65,14 @@ pub(crate) trait Checked: Sized {
     #[cold]
     fn refuse(text: &str, error: tailwater_record::Error) -> Refused {
         let length = text.chars().count();
-        let pattern = Self::RULE.pattern.is_some() && !Self::matches(text);
+        // A pattern is not tried on what is too long anyway.
+        let pattern = Self::RULE.pattern.is_some() && (length > PATTERN_MAX || !Self::matches(text));
         Refused { length, broken: [pattern, length < Self::RULE.min, length > Self::RULE.max], error }
     }
 }
+
+/// The longest text on which a pattern is tried.
+const PATTERN_MAX: usize = 2048;
 
 /// A text that its type would not take.
 pub(crate) struct Refused {
@@ -54,9 +84,13 @@ pub(crate) struct Refused {
 
 /// Makes a type of `record` a member: read by `FromStr`, written by `Display`.
 macro_rules! text_member {
-    ($type:ty, $rule:expr $(, $matches:expr)?) => {
+    ($type:ty, $rule:expr $(, $matches:expr)? $(; $unchecked:expr)?) => {
         impl $crate::shape::Checked for $type {
             const RULE: &'static $crate::shape::TextRule = &$rule;
+            $(fn unchecked(text: &str) -> Option<Self> {
+                let unchecked: fn(&str) -> Self = $unchecked;
+                Some(unchecked(text))
+            })?
             $(fn matches(text: &str) -> bool {
                 let matches: fn(&str) -> bool = $matches;
                 matches(text)
@@ -76,8 +110,9 @@ macro_rules! text_member {
                 _: $crate::shape::Bounds,
             ) -> Result<Option<Self>, $crate::shape::Halt> {
                 use $crate::shape::Checked;
-                let read = source.text(|text| text.parse::<Self>().map_err(|error| Self::refuse(text, error)));
-                match read.map_err(|halt| halt.at(place, Self::KIND.noun()))? {
+                let strict = source.reading().is_strict();
+                let read = source.text(|text| Self::judge(text, strict));
+                match read.map_err(|halt| halt.at(place, Self::KIND))? {
                     Ok(value) => Ok(Some(value)),
                     Err(refused) => {
                         Self::note(source, place, refused);
@@ -129,7 +164,7 @@ macro_rules! token {
             }
         }
 
-        $crate::shape::text_member!($type, $crate::shape::TextRule::length($min, $max));
+        $crate::shape::text_member!($type, $crate::shape::TextRule::length($min, $max); |text| Self(text.into()));
     };
 }
 
@@ -192,7 +227,7 @@ macro_rules! words {
                 _: $crate::shape::Bounds,
             ) -> Result<Option<Self>, $crate::shape::Halt> {
                 use $crate::shape::Constraint;
-                let word = source.text(|text| Self::from(text)).map_err(|halt| halt.at(place, Self::KIND.noun()))?;
+                let word = source.text(|text| Self::from(text)).map_err(|halt| halt.at(place, Self::KIND))?;
                 if matches!(word, Self::Other(_)) && source.reading().is_strict() {
                     source.reading().problem(place, Constraint::OneOf(Self::RULE.values));
                     return Ok(None);
@@ -205,9 +240,10 @@ macro_rules! words {
 
 pub(crate) use {text_member, token, words};
 
-mod of_record {
+pub(crate) mod of_record {
     use super::{Bounds, Checked, Halt, Kind, Member, Place, Source, TextRule};
     use crate::shape::Sink;
+    use crate::shapes::ResourceArn;
     use tailwater_record::{
         ConsumerArn, ConsumerName, HashKey, PartitionKey, SequenceNumber, ShardId, StreamArn, StreamName,
     };
@@ -223,18 +259,63 @@ mod of_record {
         plain && (1..=digits).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
     }
 
-    /// Whether `arn:aws.*:kinesis:.*:\d{12}:` with this resource matches; `.` is any character but a line's end.
-    fn is_arn(text: &str, resource: fn(&str) -> bool) -> bool {
-        let one_line = !text.contains('\n');
-        let Some(rest) = text.strip_prefix("arn:aws").filter(|_| one_line) else { return false };
-        rest.match_indices(":kinesis:").any(|(at, service)| {
-            let rest = &rest[at + service.len()..];
-            rest.match_indices(':').any(|(at, _)| {
-                let rest = rest.as_bytes().get(at + 1..).unwrap_or_default();
-                let account = rest.get(..12).is_some_and(|account| account.iter().all(u8::is_ascii_digit));
-                account && rest.get(12) == Some(&b':') && std::str::from_utf8(&rest[13..]).is_ok_and(resource)
+    /// Whether `arn:aws.*:kinesis:.*:\d{12}:` stands in front of what begins at `resource` or, if that is nothing,
+    /// somewhere. One pass.
+    fn is_owned(text: &str, resource: Option<usize>) -> bool {
+        const ACCOUNT: usize = 14;
+        let (partition, service) = ("arn:aws", ":kinesis:");
+        let Some(rest) = text.strip_prefix(partition) else { return false };
+        let Some(region) = rest.find(service).map(|at| partition.len() + at + service.len()) else { return false };
+        let is_account = |window: &[u8]| {
+            let [b':', digits @ .., b':'] = window else { return false };
+            digits.iter().all(u8::is_ascii_digit)
+        };
+        let bytes = text.as_bytes();
+        match resource {
+            Some(resource) => {
+                let start = resource.checked_sub(ACCOUNT).filter(|start| *start >= region);
+                start.is_some_and(|start| is_account(&bytes[start..resource]))
+            }
+            None => bytes[region..].windows(ACCOUNT).any(is_account),
+        }
+    }
+
+    /// The end of the last white space, which no resource may hold.
+    fn end_of_spaces(text: &str) -> usize {
+        text.char_indices().rfind(|(_, each)| each.is_whitespace()).map_or(0, |(at, each)| at + each.len_utf8())
+    }
+
+    fn is_stream_arn(text: &str) -> bool {
+        let (spaces, prefix) = (end_of_spaces(text), "stream/");
+        let mut places = text.match_indices(prefix).map(|(at, _)| at);
+        !text.contains('\n')
+            && places.any(|at| {
+                // Where an account number stands in front; asked only there, so that all is one pass.
+                at + prefix.len() < text.len()
+                    && at + prefix.len() >= spaces
+                    && text.as_bytes()[..at].ends_with(b":")
+                    && is_owned(text, Some(at))
             })
-        })
+    }
+
+    fn is_consumer_arn(text: &str) -> bool {
+        let parts = || {
+            let (rest, created) = text.rsplit_once(':')?;
+            let (rest, name) = rest.rsplit_once("/consumer/")?;
+            let (owner, stream) = rest.rsplit_once("stream/")?;
+            let digits = !created.is_empty() && created.bytes().all(|byte| byte.is_ascii_digit());
+            (digits && is_name(name) && is_name(stream)).then_some(owner)
+        };
+        !text.contains('\n') && parts().is_some_and(|owner| is_owned(owner, None))
+    }
+
+    /// A stream, consumer, channel or queue.
+    pub(crate) fn is_resource_arn(text: &str) -> bool {
+        let spaces = end_of_spaces(text);
+        let kinds = ["stream/", "channel/", "queue/"];
+        let mut places = kinds.iter().filter_map(|kind| text.rfind(kind).map(|at| (at, at + kind.len())));
+        !text.contains('\n')
+            && places.any(|(at, name)| name < text.len() && name >= spaces && is_owned(&text[..at], None))
     }
 
     text_member!(StreamName, NAME, is_name);
@@ -244,11 +325,7 @@ mod of_record {
     text_member!(SequenceNumber, TextRule::pattern(0, usize::MAX, r"^(0|([1-9]\d{0,128}))$"), |text| {
         is_decimal(text, 129)
     });
-    text_member!(StreamArn, TextRule::pattern(1, 2048, r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+"), |text| {
-        is_arn(text, |rest| {
-            rest.strip_prefix("stream/").is_some_and(|name| !name.is_empty() && !name.contains(char::is_whitespace))
-        })
-    });
+    text_member!(StreamArn, TextRule::pattern(1, 2048, r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+"), is_stream_arn);
     text_member!(
         ConsumerArn,
         TextRule::pattern(
@@ -256,18 +333,12 @@ mod of_record {
             2048,
             r"^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+"
         ),
-        |text| {
-            is_arn(text, |rest| {
-                rest.match_indices("stream/").any(|(at, prefix)| {
-                    let parts = rest[at + prefix.len()..].split_once("/consumer/");
-                    parts.and_then(|(stream, rest)| Some((stream, rest.split_once(':')?))).is_some_and(
-                        |(stream, (name, created))| {
-                            is_name(stream) && is_name(name) && created.bytes().all(|byte| byte.is_ascii_digit())
-                        },
-                    )
-                })
-            })
-        }
+        is_consumer_arn
+    );
+    text_member!(
+        ResourceArn,
+        TextRule::pattern(1, 2048, r"arn:aws.*:kinesis:.*:\d{12}:.*(stream|channel|queue)/\S+"),
+        is_resource_arn
     );
 
     impl Checked for PartitionKey {
@@ -283,7 +354,7 @@ mod of_record {
         }
 
         fn read<S: Source>(source: &mut S, place: &Place<'_>, _: Bounds) -> Result<Option<Self>, Halt> {
-            let bytes = source.kept_text().map_err(|halt| halt.at(place, Self::KIND.noun()))?;
+            let bytes = source.kept_text().map_err(|halt| halt.at(place, Self::KIND))?;
             match Self::try_from(bytes.clone()) {
                 Ok(key) => Ok(Some(key)),
                 Err(error) => {

@@ -4,6 +4,7 @@
 //! read or sent, not when it is made. `StreamId` stands nowhere, on purpose: the service reserves it, and SDKs that are
 //! sent one leave a custom endpoint for AWS.
 
+mod resource;
 mod stream;
 mod shard;
 mod put;
@@ -25,6 +26,7 @@ pub use get::*;
 pub use monitoring::*;
 pub use policy::*;
 pub use put::*;
+pub use resource::ResourceArn;
 pub use shard::*;
 pub use stream::*;
 pub use subscription::*;
@@ -71,9 +73,4 @@ shape! {
 token! {
     /// Where a listing goes on. Valid for 300 seconds, and to be sent alone.
     pub NextToken, "next token", 1..=1_048_576
-}
-
-token! {
-    /// The ARN of a stream, consumer, queue or channel, where an operation takes any of them.
-    pub ResourceArn, "resource ARN", 1..=2048
 }

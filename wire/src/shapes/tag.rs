@@ -1,9 +1,7 @@
 //! Tags, on streams by name and on anything by ARN.
 
 use super::{Empty, ResourceArn, calls};
-use crate::shape::{
-    Bounds, Checked, Constraint, Halt, Kind, Member, Place, Sink, Source, Step, keeps_length, shape, token,
-};
+use crate::shape::{Bounds, Checked, Halt, Kind, Member, Place, Sink, Source, Step, keeps_length, shape, token};
 use std::collections::BTreeMap;
 use tailwater_record::{StreamArn, StreamName};
 
@@ -36,21 +34,16 @@ impl Member for TagMap {
     fn read<S: Source>(source: &mut S, place: &Place<'_>, bounds: Bounds) -> Result<Option<Self>, Halt> {
         let (mut tags, mut seen, mut kept) = (BTreeMap::new(), 0, true);
         let read = source.map(|source, key| {
-            let here = place.then(Step::Entry(seen));
+            let (key_place, value_place) = (place.then(Step::EntryKey(seen)), place.then(Step::Entry(seen)));
             seen += 1;
-            let key = key.parse::<TagKey>();
-            let value = TagValue::read(source, &here, None)?;
-            match (key, value) {
-                (Ok(key), Some(value)) => drop(tags.insert(key, value)),
-                (Err(error), _) => {
-                    source.reading().problem(&here, Constraint::Refused(error));
-                    kept = false;
-                }
-                (Ok(_), None) => kept = false,
+            let key = TagKey::of(source, &key_place, key);
+            match (key, TagValue::read(source, &value_place, None)?) {
+                (Some(key), Some(value)) => drop(tags.insert(key, value)),
+                _ => kept = false,
             }
             Ok(())
         });
-        read.map_err(|halt| halt.at(place, Self::KIND.noun()))?;
+        read.map_err(|halt| halt.at(place, Self::KIND))?;
         let within = keeps_length(source, place, seen, bounds);
         Ok((kept && within).then_some(Self(tags)))
     }

@@ -65,7 +65,7 @@ pub(crate) fn we_read(records: &[UserRecord], from: Language, unpacked: &Unpacke
         Unpacked::Aggregated(aggregate) => aggregate,
     };
     if let Some(unreadable) = aggregate.unreadable() {
-        return Err(format!("record {} is unreadable: {}", unreadable.first(), unreadable.fault()));
+        return Err(format!("record {} is unreadable: {}", unreadable.first(), unreadable.cause()));
     }
     if aggregate.records().count() != records.len() {
         return Err(format!("{} records became {}", records.len(), aggregate.records().count()));

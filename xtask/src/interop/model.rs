@@ -328,7 +328,7 @@ impl<'m> Comparison<'m> {
         for name in &theirs {
             self.fault(name);
         }
-        let read: Vec<FaultCode> = theirs.into_iter().map(FaultCode::from).collect();
+        let read: Vec<FaultCode> = theirs.into_iter().map(|name| FaultCode::named(name, 400)).collect();
         for code in FaultCode::ALL.iter().filter(|code| !read.contains(code)) {
             self.judge(code.as_str(), Aspect::Fault, ABSENT, PRESENT);
         }
@@ -337,7 +337,7 @@ impl<'m> Comparison<'m> {
     /// A fault that the model has.
     fn fault(&mut self, name: &str) {
         let shape = &self.model["shapes"][name];
-        let code = FaultCode::from(name);
+        let code = FaultCode::named(name, 400);
         self.judge(name, Aspect::Fault, PRESENT, presence(FaultCode::ALL.contains(&code)));
         self.judge(name, Aspect::ShapeName, name, code.as_str());
         let usual = if is(shape, "fault") { 500 } else { 400 };
