@@ -73,13 +73,15 @@ fn check_again<T: Moments + PartialEq + Debug>(value: &T, again: impl Fn(Codec) 
     }
 }
 
+/// What a fault that is not known by name came with.
+const STATUS: u16 = 418;
+
 fn check_fault(codec: Codec, body: &Bytes) {
     for error_type in [None, Some("com.amazon#ThrottlingException:http://localhost/")] {
-        let fault = Fault::decode(codec, body, error_type);
+        let fault = Fault::decode(codec, STATUS, body, error_type);
         assert!(fault.is_some() || error_type.is_none(), "a header names a fault whatever the body is");
-        // A name that is all dress, such as `#`, is read as an empty one, which no body can tell.
-        if let Some(fault) = fault.filter(|fault| !fault.code.as_str().is_empty()) {
-            assert_eq!(Fault::decode(codec, &fault.encode(codec), None), Some(fault));
+        if let Some(fault) = fault {
+            assert_eq!(Fault::decode(codec, STATUS, &fault.encode(codec), None), Some(fault));
         }
     }
 }

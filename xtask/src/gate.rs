@@ -11,10 +11,11 @@ const COMBINATIONS: &[&str] = &[
     "-p tailwater --no-default-features",
     "-p tailwater-record --no-default-features",
     "-p tailwater-wire --no-default-features",
+    "-p tailwater-client --no-default-features",
 ];
 
 /// What is published, in an order in which each needs only those before it.
-const PACKAGES: &[&str] = &["tailwater-record", "tailwater-wire", "tailwater"];
+const PACKAGES: &[&str] = &["tailwater-record", "tailwater-wire", "tailwater-client", "tailwater"];
 
 /// Runs every check; stops at the first that fails.
 pub(crate) fn run_all() -> Outcome {

@@ -36,11 +36,11 @@ use crate::Operation;
 use crate::shape::{Shape, shape, token};
 
 /// The input of an operation, which knows its name and what it is answered with.
-pub trait Call: Shape {
+pub trait Call: Shape + Send + Sync {
     /// The operation that takes this input.
     const OPERATION: Operation;
     /// What the service answers.
-    type Output: Shape;
+    type Output: Shape + Send;
 
     /// About how many bytes its body has, so that it is written into a buffer of the right size.
     fn size_hint(&self) -> usize {
