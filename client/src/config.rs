@@ -43,6 +43,7 @@ pub struct Config {
     pub(crate) attempt_timeout: Duration,
     pub(crate) call_timeout: Duration,
     pub(crate) answer_limit: usize,
+    pub(crate) silence_limit: Duration,
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) seed: Option<u64>,
     pub(crate) http: HttpSettings,
@@ -60,11 +61,14 @@ impl Config {
             attempt_timeout: Duration::from_secs(10),
             call_timeout: Duration::from_secs(60),
             answer_limit: 64 * 1024 * 1024,
+            silence_limit: Duration::from_secs(30),
             clock: Arc::new(SystemClock),
             seed: None,
             http: HttpSettings {
                 connect_timeout: Duration::from_secs(3),
                 version: HttpVersion::Http1,
+                subscription_version: HttpVersion::Http2,
+                subscriptions_per_connection: 8,
                 proxy: None,
                 roots_pem: Vec::new(),
                 user_agent: concat!("tailwater/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -225,6 +229,29 @@ impl Config {
         self
     }
 
+    /// Which HTTP subscriptions are made over. Default HTTP/2, which the service demands; some local brokers offer them
+    /// over HTTP/1.1 too.
+    #[must_use]
+    pub fn with_subscription_http_version(mut self, version: HttpVersion) -> Self {
+        self.http.subscription_version = version;
+        self
+    }
+
+    /// How many subscriptions share a connection, at the most. Default 8. A server that allows fewer is found out and
+    /// heeded.
+    #[must_use]
+    pub fn with_subscriptions_per_connection(mut self, subscriptions: usize) -> Self {
+        self.http.subscriptions_per_connection = subscriptions;
+        self
+    }
+
+    /// How long a subscription may be silent before it is given up. Default 30 s; the service sends something every 5.
+    #[must_use]
+    pub fn with_silence_limit(mut self, limit: Duration) -> Self {
+        self.silence_limit = limit;
+        self
+    }
+
     /// What the client calls itself.
     #[must_use]
     pub fn with_user_agent(mut self, name: impl Into<String>) -> Self {
@@ -254,6 +281,9 @@ impl Config {
         faults.extend(too_short("connect timeout", self.http.connect_timeout));
         faults.extend(too_short("attempt timeout", self.attempt_timeout));
         faults.extend(too_short("call timeout", self.call_timeout));
+        faults.extend(too_short("silence limit", self.silence_limit));
+        let none = self.http.subscriptions_per_connection == 0;
+        faults.extend(none.then_some(ConfigFault::Zero { name: "number of subscriptions per connection" }));
         faults.extend((self.retry.attempts == 0).then_some(ConfigFault::Zero { name: "number of attempts" }));
         faults.extend((self.answer_limit == 0).then_some(ConfigFault::Zero { name: "answer limit" }));
         faults.extend(self.credentials.check().err().map(ConfigFault::Credentials));

@@ -4,8 +4,7 @@
 use std::fmt;
 use tailwater_record::Timestamp;
 use tailwater_wire::Operation;
-use tailwater_wire::shape::{Key, Sink};
-use tailwater_wire::shapes::Call;
+use tailwater_wire::shape::{Key, Shape, Sink};
 
 /// What was called, on what, at which attempt. Names only, never a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +23,10 @@ pub struct Coordinates {
 }
 
 impl Coordinates {
-    pub(crate) fn of<C: Call>(input: &C, attempt: u32, request_id: Option<String>) -> Self {
+    pub(crate) fn of(operation: Operation, input: &impl Shape, attempt: u32, request_id: Option<String>) -> Self {
         let names = Names::of(input);
         let stream = names.stream_arn.or(names.consumer_arn).or(names.stream_name);
-        Self { operation: C::OPERATION, stream, shard: names.shard, attempt, request_id }
+        Self { operation, stream, shard: names.shard, attempt, request_id }
     }
 }
 
@@ -61,7 +60,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    pub(crate) fn of<C: Call>(input: &C) -> Self {
+    pub(crate) fn of(input: &impl Shape) -> Self {
         let mut names = Self::default();
         input.write(&mut names);
         names
@@ -118,7 +117,7 @@ mod tests {
         let entry = PutRecordsRequestEntry::new("secret", "key".parse().unwrap());
         let mut input = PutRecordsInput::new(vec![entry]);
         input.stream_name = Some("orders".parse().unwrap());
-        let shown = Coordinates::of(&input, 2, Some("id-1".to_owned())).to_string();
+        let shown = Coordinates::of(Operation::PutRecords, &input, 2, Some("id-1".to_owned())).to_string();
         assert_eq!(shown, "PutRecords on orders, attempt 2, request id-1");
 
         let input = GetShardIteratorInput {
@@ -130,7 +129,7 @@ mod tests {
             stream_arn: Some("arn:aws:kinesis:us-east-1:123456789012:stream/orders".parse().unwrap()),
             dry_run: None,
         };
-        let shown = Coordinates::of(&input, 1, None).to_string();
+        let shown = Coordinates::of(Operation::GetShardIterator, &input, 1, None).to_string();
         let arn = "arn:aws:kinesis:us-east-1:123456789012:stream/orders";
         assert_eq!(shown, format!("GetShardIterator on {arn}, shardId-000000000003, attempt 1"));
     }

@@ -4,6 +4,7 @@ use crate::config::ConfigFault;
 use crate::coordinates::Coordinates;
 use crate::credentials::CredentialsFault;
 use crate::transport::{Cut, Sent};
+use tailwater_wire::event_stream::FrameFault;
 use tailwater_wire::{DecodeError, Fault, FaultCode, RetryClass};
 
 /// A call that did not succeed. Two questions it always answers: [`is_retryable`](Self::is_retryable) and
@@ -57,6 +58,14 @@ pub enum Error {
         /// What is wrong with it.
         source: DecodeError,
     },
+    /// Subscribe anew: the events on the connection are damaged.
+    #[error("{at}: {source}")]
+    Garbled {
+        /// Which call.
+        at: Box<Coordinates>,
+        /// What is wrong with them.
+        source: FrameFault,
+    },
     /// Shorten what is asked: the request cannot be built or signed.
     #[error("{at}: the request cannot be made: {reason}")]
     Unspeakable {
@@ -81,7 +90,7 @@ impl Error {
             Self::Refused { fault, .. } => {
                 matches!(fault.code.retry_class(), RetryClass::Throttled | RetryClass::Transient | RetryClass::Resign)
             }
-            Self::Cut { .. } => true,
+            Self::Cut { .. } | Self::Garbled { .. } => true,
             Self::Alien { status, .. } => *status == 429 || *status >= 500,
         }
     }
@@ -95,7 +104,7 @@ impl Error {
             Self::Refused { fault, .. } => fault.code.may_have_happened(),
             Self::Cut { cut, .. } => cut.sent != Sent::Nothing,
             Self::Alien { status, .. } => *status >= 500 || *status < 300,
-            Self::Unreadable { .. } => true,
+            Self::Unreadable { .. } | Self::Garbled { .. } => true,
         }
     }
 
@@ -109,6 +118,7 @@ impl Error {
             | Self::Cut { at, .. }
             | Self::Alien { at, .. }
             | Self::Unreadable { at, .. }
+            | Self::Garbled { at, .. }
             | Self::Unspeakable { at, .. } => Some(at),
         }
     }

@@ -3,6 +3,7 @@
 use crate::call::Caller;
 use crate::config::Config;
 use crate::error::Error;
+use crate::subscription::Subscription;
 use crate::transport::{HttpTransport, Transport};
 use std::sync::Arc;
 use tailwater_wire::Codec;
@@ -51,6 +52,14 @@ impl Client {
     #[must_use]
     pub fn in_codec(&self, codec: Codec) -> Self {
         Self { codec, ..self.clone() }
+    }
+
+    /// Subscribes a consumer to a shard, for five minutes. Not repeated: a second call within five seconds is refused.
+    ///
+    /// # Cancellation
+    /// Dropping the future gives the call up; the consumer may be subscribed nevertheless.
+    pub async fn subscribe_to_shard(&self, input: &SubscribeToShardInput) -> Result<Subscription, Error> {
+        self.caller.subscribe(input).await
     }
 
     /// Makes any call.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use tailwater_record::StreamName;
 use tailwater_wire::FaultCode;
 use tailwater_wire::shapes::{
-    Call, DescribeStreamSummaryInput, ListShardsInput, ListShardsOutput, ListStreamConsumersInput,
-    ListStreamConsumersOutput, ListStreamsInput, ListStreamsOutput, NextToken, StreamDescriptionSummary, StreamStatus,
+    Call, DescribeStreamInput, DescribeStreamOutput, DescribeStreamSummaryInput, ListShardsInput, ListShardsOutput,
+    ListStreamConsumersInput, ListStreamConsumersOutput, ListStreamsInput, ListStreamsOutput, ListTagsForStreamInput,
+    ListTagsForStreamOutput, NextToken, StreamDescriptionSummary, StreamStatus,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -22,6 +23,8 @@ mod sealed {
     impl Sealed for super::ListShardsInput {}
     impl Sealed for super::ListStreamsInput {}
     impl Sealed for super::ListStreamConsumersInput {}
+    impl Sealed for super::DescribeStreamInput {}
+    impl Sealed for super::ListTagsForStreamInput {}
 }
 
 /// The service refuses a token that comes with anything but a page size.
@@ -49,6 +52,21 @@ impl Paged for ListStreamConsumersInput {
     fn following(&self, page: &ListStreamConsumersOutput) -> Option<Self> {
         let next_token = Some(page.next_token.clone()?);
         Some(Self { next_token, ..self.clone() })
+    }
+}
+
+impl Paged for DescribeStreamInput {
+    fn following(&self, page: &DescribeStreamOutput) -> Option<Self> {
+        let stream = &page.stream_description;
+        let last = stream.shards.last().filter(|_| stream.has_more_shards)?;
+        Some(Self { exclusive_start_shard_id: Some(last.shard_id.clone()), ..self.clone() })
+    }
+}
+
+impl Paged for ListTagsForStreamInput {
+    fn following(&self, page: &ListTagsForStreamOutput) -> Option<Self> {
+        let last = page.tags.last().filter(|_| page.has_more_tags)?;
+        Some(Self { exclusive_start_tag_key: Some(last.key.clone()), ..self.clone() })
     }
 }
 
@@ -160,5 +178,107 @@ impl Looks {
         }
         sleep_until(next).await;
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Answer, Config, Cut, Endpoint, Sent, StaticCredentials, Transport};
+    use std::sync::{Arc, Mutex};
+    use tailwater_wire::{Codec, Fault, Request, Response};
+
+    /// Gives prepared answers, and remembers what was asked.
+    #[derive(Clone, Debug, Default)]
+    struct Prepared {
+        answers: Arc<Mutex<Vec<Response>>>,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Transport for Prepared {
+        fn send<'t>(&'t self, _: &'t Endpoint, request: Request, _: Instant) -> Answer<'t> {
+            self.asked.lock().unwrap().push(String::from_utf8(request.body.to_vec()).unwrap());
+            let next = self.answers.lock().unwrap().pop();
+            Box::pin(async move { next.ok_or(Cut { sent: Sent::Nothing, reason: "no more answers".to_owned() }) })
+        }
+    }
+
+    fn prepared(mut answers: Vec<Response>) -> (Prepared, Client) {
+        answers.reverse();
+        let transport = Prepared { answers: Arc::new(Mutex::new(answers)), asked: Arc::default() };
+        let keys = StaticCredentials::new("AKIDEXAMPLE", "secret", None);
+        let config = Config::new("us-east-1".parse().unwrap()).with_credentials(keys);
+        (transport.clone(), Client::with_transport(config, transport).unwrap())
+    }
+
+    fn json(body: &str) -> Response {
+        let mut response = Response::of(&tailwater_wire::shapes::Empty {}, Codec::Json);
+        response.body = tailwater_wire::Body::Whole(body.to_owned().into());
+        response
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_travels_with_nothing_but_the_page_size() {
+        let (transport, client) = prepared(vec![json(r#"{"Shards":[],"NextToken":"more"}"#), json(r#"{"Shards":[]}"#)]);
+        let first = ListShardsInput {
+            stream_name: Some("orders".parse().unwrap()),
+            max_results: Some(1),
+            ..Default::default()
+        };
+        let mut pages = client.pages(first);
+        assert!(pages.next().await.unwrap().is_some());
+        assert!(pages.next().await.unwrap().is_some());
+        assert!(pages.next().await.unwrap().is_none());
+        assert_eq!(
+            *transport.asked.lock().unwrap(),
+            [r#"{"StreamName":"orders","MaxResults":1}"#, r#"{"NextToken":"more","MaxResults":1}"#]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn names_go_on_behind_the_last_where_there_is_no_token() {
+        let (transport, client) = prepared(vec![
+            json(r#"{"StreamNames":["a","b"],"HasMoreStreams":true}"#),
+            json(r#"{"StreamNames":["c"],"HasMoreStreams":false}"#),
+        ]);
+        let mut pages = client.pages(ListStreamsInput::default());
+        while pages.next().await.unwrap().is_some() {}
+        assert_eq!(*transport.asked.lock().unwrap(), ["{}", r#"{"ExclusiveStartStreamName":"b"}"#]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_failed_is_asked_for_again() {
+        let refused = Response::fault(&Fault::bare(FaultCode::AccessDenied), Codec::Json);
+        let (_, client) = prepared(vec![refused, json(r#"{"StreamNames":["a"],"HasMoreStreams":false}"#)]);
+        let mut pages = client.pages(ListStreamsInput::default());
+        assert_eq!(pages.next().await.unwrap_err().code(), Some(&FaultCode::AccessDenied));
+        assert_eq!(pages.next().await.unwrap().unwrap().stream_names[0].as_str(), "a");
+    }
+
+    fn summary(status: &str) -> Response {
+        let arn = "arn:aws:kinesis:us-east-1:123456789012:stream/orders";
+        json(&format!(
+            r#"{{"StreamDescriptionSummary":{{"StreamName":"orders","StreamARN":"{arn}","StreamStatus":"{status}",
+            "RetentionPeriodHours":24,"StreamCreationTimestamp":1,"EnhancedMonitoring":[],"OpenShardCount":1}}}}"#
+        ))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_looks_until_it_is_so_or_patience_ends() {
+        let stream = DescribeStreamSummaryInput { stream_name: Some("orders".parse().unwrap()), ..Default::default() };
+        let missing = || Response::fault(&Fault::bare(FaultCode::ResourceNotFound), Codec::Json);
+        let minute = Duration::from_secs(60);
+        let (_, client) = prepared(vec![missing(), summary("CREATING"), summary("ACTIVE")]);
+        let active = client.wait_until_active(&stream, minute).await.unwrap();
+        assert_eq!(active.stream_status, StreamStatus::Active);
+
+        let (_, client) = prepared((0..99).map(|_| summary("UPDATING")).collect());
+        let start = Instant::now();
+        let seen = client.wait_until_active(&stream, minute).await.unwrap();
+        assert_eq!(seen.stream_status, StreamStatus::Updating);
+        assert!(start.elapsed() <= minute);
+
+        let (_, client) = prepared(vec![summary("DELETING"), missing()]);
+        assert!(client.wait_until_gone(&stream, minute).await.unwrap());
     }
 }

@@ -1,5 +1,7 @@
 //! What a client makes of a server that misbehaves, and of a network that breaks: each failure is told for what it is.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::sync::Arc;
