@@ -57,6 +57,7 @@ pub(crate) fn report(title: &str, thing: &str, mut subjects: Vec<Subject<'_>>) {
             times[place].push(timed(&mut subject.work, repeats[place]).as_secs_f64() / f64::from(repeats[place]));
         }
     }
+    let things: Vec<f64> = subjects.iter().map(|subject| subject.things).collect();
     println!(
         "\n{title}\n{:<46} {:>14} {:>8} {:>9} {:>11}",
         "",
@@ -69,6 +70,7 @@ pub(crate) fn report(title: &str, thing: &str, mut subjects: Vec<Subject<'_>>) {
         let time = median(times[place].clone());
         let share = subject.ceiling.map_or(String::new(), |ceiling| {
             let shares = times[ceiling].iter().zip(&times[place]).map(|(ceiling, time)| ceiling / time);
+            let shares = shares.map(|share| share * subject.things / things[ceiling]);
             format!("{:.0} %", 100.0 * median(shares.collect()))
         });
         let (rate, each) = (subject.things / time, time * 1e9 / subject.things);

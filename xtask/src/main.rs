@@ -13,6 +13,7 @@ usage: cargo xtask TASK
 
   gate                          format, lints, docs, packages, licences; what must pass before a change lands
   interop aggregates [--short]  exchange aggregates with aws-kinesis-agg in Python and Node
+  interop brokers [--short]     try our client on every local broker there is
   interop model                 compare our shapes with the service's model, as botocore carries it
   rivals codecs                 measure packing and unpacking beside prost, Python and Node";
 
@@ -23,6 +24,8 @@ fn main() -> ExitCode {
         ["gate"] => gate::run_all(),
         ["interop", "aggregates"] => interop::aggregates::run(interop::aggregates::BATCHES),
         ["interop", "aggregates", "--short"] => interop::aggregates::run(interop::aggregates::BATCHES_SHORT),
+        ["interop", "brokers"] => interop::brokers::run(false),
+        ["interop", "brokers", "--short"] => interop::brokers::run(true),
         ["interop", "model"] => interop::model::run(),
         ["rivals", "codecs"] => rivals::codecs(),
         _ => Err(USAGE.into()),

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::process::{Command, Stdio};
 
-const CODECS: &str = "cargo run --quiet --release --locked --manifest-path rivals/Cargo.toml --bin codecs";
+const CODECS: &str = "cargo run --quiet --release --manifest-path rivals/Cargo.toml --bin codecs";
 /// Whom all are compared with, as the table calls it.
 const COMPARED: &str = "prost, naive";
 

@@ -9,3 +9,4 @@ pub(crate) mod programs;
 mod exchange;
 mod compare;
 pub(crate) mod model;
+pub(crate) mod brokers;
