@@ -117,7 +117,7 @@ fn input(shard: u32) -> SubscribeToShardInput {
     }
 }
 
-async fn until(done: impl Fn() -> bool) {
+async fn until(done: impl Fn() -> bool + Send + Sync) {
     let waited = async {
         while !done() {
             tokio::task::yield_now().await;

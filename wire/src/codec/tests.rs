@@ -430,6 +430,20 @@ fn an_answer_may_break_limits_that_have_grown() {
 }
 
 #[test]
+fn an_answer_of_which_a_part_cannot_be_read_does_not_look_like_an_answer_without_it() {
+    let shard = |hash_key: &str| {
+        format!(
+            r#"{{"Shards":[{{"ShardId":"shardId-000000000000","HashKeyRange":{{"StartingHashKey":"0","EndingHashKey":"{hash_key}"}},
+            "SequenceNumberRange":{{"StartingSequenceNumber":"1"}}}}]}}"#
+        )
+    };
+    assert_eq!(Codec::Json.decode_response::<ListShardsOutput>(&shard("7").into()).unwrap().shards.unwrap().len(), 1);
+    assert!(Codec::Json.decode_response::<ListShardsOutput>(&shard("seven").into()).is_err());
+    let put = r#"{"Records":[{"SequenceNumber":"odd","ShardId":"shardId-000000000000"}]}"#;
+    assert!(Codec::Json.decode_response::<PutRecordsOutput>(&put.into()).is_err());
+}
+
+#[test]
 fn a_document_that_is_not_whole_is_told_before_a_value_of_a_wrong_kind() {
     let refused = Codec::Json.decode_request::<PutRecordInput>(&Bytes::from_static(b"{\"Data\":5,@"));
     assert!(matches!(refused, Err(DecodeError::Malformed { .. })), "{refused:?}");

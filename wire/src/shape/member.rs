@@ -16,6 +16,9 @@ pub type Bounds = Option<(i64, i64)>;
 pub trait Member: Sized + fmt::Debug {
     /// Whether a structure must have it.
     const REQUIRED: bool = true;
+    /// Whether a client can do without it where it may be absent. Not so for what would then look like something else: a
+    /// page of shards that looks like none, an open shard that is closed.
+    const DISPENSABLE: bool = false;
     /// What it is.
     const KIND: Kind;
 
@@ -68,8 +71,7 @@ impl<T: Member> Member for Option<T> {
 
     fn read<S: Source>(source: &mut S, place: &Place<'_>, bounds: Bounds) -> Result<Option<Self>, Halt> {
         let value = T::read(source, place, bounds)?;
-        // A client can do without what it does not understand, as long as it may be absent.
-        if value.is_none() && !source.reading().is_strict() {
+        if T::DISPENSABLE && value.is_none() && !source.reading().is_strict() {
             return Ok(Some(None));
         }
         Ok(value.map(Some))
@@ -136,6 +138,7 @@ impl<T: Member> fmt::Debug for Shown<'_, T> {
 macro_rules! whole_number {
     ($type:ty, $least:expr, $greatest:expr) => {
         impl Member for $type {
+            const DISPENSABLE: bool = true;
             const KIND: Kind = Kind::Integer;
 
             fn write<S: Sink>(&self, sink: &mut S) {

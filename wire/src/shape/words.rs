@@ -347,6 +347,8 @@ pub(crate) mod of_record {
 
     /// Kept without another allocation: an answer may hold ten thousand of them.
     impl Member for PartitionKey {
+        /// One key that nobody could have put must not hold up a page of records.
+        const DISPENSABLE: bool = true;
         const KIND: Kind = Kind::Text(Self::RULE);
 
         fn write<S: Sink>(&self, sink: &mut S) {

@@ -7,7 +7,7 @@
 mod install;
 mod known;
 mod server;
-#[path = "../../../tests/service/suite.rs"]
+#[path = "../../../tests/aws/suite.rs"]
 mod suite;
 
 use self::install::Package;

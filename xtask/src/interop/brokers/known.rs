@@ -124,4 +124,19 @@ pub(super) const KNOWN: &[Known] = &[
         "answered with status 500",
         "what is not implemented is a page of HTML with status 500",
     ),
+    in_cbor(fault(Broker::Ferrokinesis, TIMES, "ms from now", "its times in CBOR are seconds")),
+    absent(Broker::Ferrokinesis, &["describe the stream by ARN"], "Value null at 'streamName'", "no ARNs of streams"),
+    fault(
+        Broker::Ferrokinesis,
+        &["list shards, one per page"],
+        "Stream  under account",
+        "its own token is taken for a stream without a name",
+    ),
+    absent(Broker::Ferrokinesis, CHILDREN, "names no child shards", "GetRecords leaves them out"),
+    fault(
+        Broker::Ferrokinesis,
+        &["describe a consumer", "deregister a consumer"],
+        "ConsumerDescription.StreamARN is missing",
+        "the description lacks the stream's ARN, which the model requires",
+    ),
 ];

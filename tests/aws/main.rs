@@ -7,7 +7,7 @@
 //! It has never been run against AWS: nobody who worked on it had an account. It never runs by itself, only so:
 //!
 //! ```sh
-//! cargo test --test service -- --ignored --nocapture
+//! cargo test --test aws -- --ignored --nocapture
 //! ```
 
 #[path = "suite.rs"]

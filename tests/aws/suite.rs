@@ -2,7 +2,7 @@
 //! Why one: what a broker does differently from the service shows only when both are asked the same.
 //! The steps build on each other, on one stream that the first makes and the last deletes; a step whose ground is
 //! missing fails and says so. Each step is bounded in time.
-//! Called by `tests/service/main.rs` (AWS) and by `cargo xtask interop brokers` (local brokers).
+//! Called by `tests/aws/main.rs` (AWS) and by `cargo xtask interop brokers` (local brokers).
 
 #[path = "suite/stream.rs"]
 mod stream;
