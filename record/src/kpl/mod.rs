@@ -9,16 +9,18 @@
 mod layout;
 mod key_table;
 mod pack;
+mod seal;
 mod unpack;
 mod aggregate;
 
 pub use aggregate::{Aggregate, Entry, Unreadable, UnreadableCause};
 pub use layout::{AGGREGATE_OVERHEAD, MAGIC};
-pub use pack::{PackError, Packed, Packer, Unsealed, seal_all};
+pub use pack::{PackError, Packer};
+pub use seal::{Packed, Unsealed, seal_all};
 pub use unpack::{Unpacked, unpack, unpack_all};
 
 #[cfg(any(test, feature = "unstable-internals"))]
-pub use {pack::seal_all_in, unpack::unpack_all_in};
+pub use {seal::seal_all_in, unpack::unpack_all_in};
 
 #[cfg(test)]
 mod tests;

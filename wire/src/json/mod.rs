@@ -3,6 +3,7 @@
 //! only work left to do on them.
 
 mod read;
+mod text;
 mod write;
 
 pub(crate) use read::JsonSource;
