@@ -260,8 +260,8 @@ impl Source for JsonSource<'_> {
         match self.peek() {
             Some(b't') => self.word("true").map(|()| true),
             Some(b'f') => self.word("false").map(|()| false),
-            // The service takes some words for it; a client has no need to.
-            Some(b'"') if self.reading.is_strict() => {
+            // The service takes some words for it.
+            Some(b'"') => {
                 let start = self.at;
                 match self.text(truth)? {
                     Some(value) => Ok(value),
