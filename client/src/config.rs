@@ -69,6 +69,7 @@ impl Config {
                 version: HttpVersion::Http1,
                 subscription_version: HttpVersion::Http2,
                 subscriptions_per_connection: 8,
+                subscription_patience: Duration::from_secs(2),
                 proxy: None,
                 roots_pem: Vec::new(),
                 user_agent: concat!("tailwater/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -242,6 +243,14 @@ impl Config {
     #[must_use]
     pub fn with_subscriptions_per_connection(mut self, subscriptions: usize) -> Self {
         self.http.subscriptions_per_connection = subscriptions;
+        self
+    }
+
+    /// How long a subscription waits for its answer on a connection that it shares, before it is given one of its own.
+    /// Default 2 s.
+    #[must_use]
+    pub fn with_subscription_patience(mut self, patience: Duration) -> Self {
+        self.http.subscription_patience = patience;
         self
     }
 

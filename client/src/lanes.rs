@@ -10,13 +10,9 @@ use futures_core::Stream;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tailwater_wire::http::{BodyFault, BodyStream};
 use tailwater_wire::{Body, Request, Response};
 use tokio::time::{Instant, timeout_at};
-
-/// How long a subscription waits for its answer on a connection that it shares, before it is given one of its own.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Connections for subscriptions.
 #[derive(Clone, Debug)]
@@ -54,7 +50,7 @@ impl Lanes {
         if others == 0 {
             return exchange(&http, to, request, deadline).await.map(|response| place.keep(response));
         }
-        let patience = deadline.min(Instant::now() + PATIENCE);
+        let patience = deadline.min(Instant::now() + self.settings.subscription_patience);
         match timeout_at(patience, exchange(&http, to, request.clone(), deadline)).await {
             Ok(answer) => answer.map(|response| place.keep(response)),
             Err(_) => {

@@ -78,6 +78,7 @@ pub(crate) struct HttpSettings {
     pub(crate) version: HttpVersion,
     pub(crate) subscription_version: HttpVersion,
     pub(crate) subscriptions_per_connection: usize,
+    pub(crate) subscription_patience: Duration,
     pub(crate) proxy: Option<String>,
     pub(crate) roots_pem: Vec<Vec<u8>>,
     pub(crate) user_agent: String,

@@ -14,7 +14,7 @@ use tailwater_wire::shapes::{ListStreamsInput, ListStreamsOutput, PutRecordInput
 use tokio_rustls::rustls;
 
 /// Long enough that only what never comes exceeds it.
-const SOON: Duration = Duration::from_millis(300);
+const SOON: Duration = Duration::from_secs(1);
 
 fn config(server: &Server) -> Config {
     Config::new("us-east-1".parse().unwrap())
