@@ -176,7 +176,8 @@ async fn a_server_that_allows_fewer_streams_than_hoped_is_found_out_and_heeded()
     fifty_subscriptions_flow(&server, &client).await;
     // Ten on the first, found full by the eleventh, which gets one of its own; then at most ten on each.
     let connections = server.connections.load(Ordering::SeqCst);
-    assert!((5..50).contains(&connections), "{connections} connections");
+    // A machine so slow that a connection with room is taken for a full one costs a few more; heeding nothing costs 41.
+    assert!((5..=25).contains(&connections), "{connections} connections");
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! Talks to what others wrote, so that "compatible" is something that was seen to be true.
-//! `aggregates` runs it: `batches` makes random records and `vectors` holds fixed cases, `programs` installs the other
-//! packages, `exchange` talks to them, `compare` judges. `rivals` measures the same programs.
+//! `aggregates` runs it: `batches` makes random records and `vectors` holds fixed cases, `programs` are the other
+//! packages, which `install` fetches; `exchange` talks to them, `compare` judges. `rivals` measures the same programs.
 
 pub(crate) mod aggregates;
 mod batches;
 mod vectors;
+pub(crate) mod install;
 pub(crate) mod programs;
 mod exchange;
 mod compare;

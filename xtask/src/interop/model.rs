@@ -5,12 +5,13 @@
 //! too, so that the list stays true when model or shapes change.
 //! Called by `main`.
 
-use crate::shell::{self, Outcome};
+use super::install::Pinned;
+use crate::shell::Outcome;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
-use std::fs;
+use std::process::Command;
 use tailwater_wire::shape::{Kind, MemberSchema, Schema, Shape, TextRule};
 use tailwater_wire::shapes::*;
 use tailwater_wire::{Codec, FaultCode, Operation, Plane, Subject, TARGET_PREFIX};
@@ -27,20 +28,10 @@ pub(crate) fn run() -> Outcome {
 
 /// The service's model, by an interpreter that has botocore.
 fn model() -> Result<Value, Box<dyn Error>> {
-    let sources = shell::top().join("interop/model");
-    let home = shell::top().join("target/interop/model");
-    let interpreter = home.join("bin/python");
-    let pins = fs::read(sources.join("requirements.txt"))?;
-    // Written last, so that an installation cut short is begun anew.
-    let stamp = home.join("installed");
-    if !fs::read(&stamp).is_ok_and(|installed| installed == pins) {
-        shell::run(shell::command("python3 -m venv --clear").arg(&home))?;
-        let mut pip = std::process::Command::new(&interpreter);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"]);
-        shell::run(pip.arg(sources.join("requirements.txt")))?;
-        fs::write(&stamp, pins)?;
-    }
-    let printed = std::process::Command::new(&interpreter).arg(sources.join("print_model.py")).output()?;
+    let pinned = Pinned::new("model", "model", &["requirements.txt"]);
+    pinned.python()?;
+    let mut program = Command::new(pinned.interpreter());
+    let printed = program.arg(pinned.sources().join("print_model.py")).output()?;
     if !printed.status.success() {
         return Err(format!("print_model.py failed: {}", String::from_utf8_lossy(&printed.stderr)).into());
     }

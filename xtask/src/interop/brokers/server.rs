@@ -3,7 +3,7 @@
 //! Called by `brokers`.
 
 use super::Broker;
-use super::install::{Package, sources};
+use super::install::Package;
 use std::error::Error;
 use std::fs::File;
 use std::io;
@@ -30,7 +30,8 @@ impl Server {
     /// Starts it; it may not listen yet.
     pub(super) fn start(broker: Broker) -> Result<Self, Box<dyn Error>> {
         let (address, spare) = free_addresses()?;
-        let home = broker.package().home();
+        let pinned = broker.package().pinned();
+        let home = pinned.home();
         let log = home.join(format!("{}.log", broker.name()));
         let port = address.port().to_string();
         let mut command = match broker {
@@ -96,8 +97,9 @@ impl Drop for Server {
 /// One of the brokers in Node, kept to the loopback address.
 fn node(program: &str) -> Command {
     let mut command = Command::new("node");
-    command.arg("--require").arg(sources().join("loopback.cjs"));
-    command.arg(Package::Node.home().join("node_modules").join(program));
+    let pinned = Package::Node.pinned();
+    command.arg("--require").arg(pinned.sources().join("loopback.cjs"));
+    command.arg(pinned.home().join("node_modules").join(program));
     command
 }
 
