@@ -36,6 +36,70 @@ const GROUP_DIGITS: usize = 19;
 const SHORT_DIGITS: usize = GROUPS * GROUP_DIGITS;
 const DIGITS_MAX: usize = 129;
 
+/// One more than the greatest number of a group.
+const GROUP: u128 = 10_u128.pow(GROUP_DIGITS as u32);
+
+impl SequenceNumber {
+    /// The number whose 192 bits these are, the most significant word first. The service gives its bits a meaning; to
+    /// us they are a number.
+    ///
+    /// ```
+    /// use tailwater_record::SequenceNumber;
+    ///
+    /// let number = SequenceNumber::from_words([0, 1, 5]);
+    /// assert_eq!(number, "18446744073709551621".parse()?);
+    /// assert_eq!(number.words(), Some([0, 1, 5]));
+    /// # Ok::<(), tailwater_record::Error>(())
+    /// ```
+    #[must_use]
+    pub fn from_words(words: [u64; 3]) -> Self {
+        let mut groups = [0; GROUPS];
+        let mut rest = words;
+        for group in groups.iter_mut().rev() {
+            *group = split_off_group(&mut rest);
+        }
+        if rest == [0; 3] {
+            return Self(Repr::Short(groups));
+        }
+        let [.., top] = rest;
+        let [one, two, three] = groups;
+        Self(Repr::Long(format!("{top}{one:019}{two:019}{three:019}").into()))
+    }
+
+    /// The number as 192 bits, the most significant word first; `None` if it has more than 57 digits.
+    #[must_use]
+    pub fn words(&self) -> Option<[u64; 3]> {
+        let Repr::Short(groups) = &self.0 else { return None };
+        let mut words = [0_u64; 3];
+        for group in groups {
+            let mut carry = u128::from(*group);
+            for word in words.iter_mut().rev() {
+                carry += u128::from(*word) * GROUP;
+                *word = carry as u64;
+                carry >>= 64;
+            }
+        }
+        Some(words)
+    }
+}
+
+/// Divides a number of three words by `GROUP` and gives the remainder.
+fn split_off_group(words: &mut [u64; 3]) -> u64 {
+    let mut remainder = 0_u128;
+    for word in words {
+        let part = remainder << 64 | u128::from(*word);
+        // A small part needs no division, and the first parts of most numbers are small.
+        if part < GROUP {
+            *word = 0;
+            remainder = part;
+        } else {
+            *word = (part / GROUP) as u64;
+            remainder = part % GROUP;
+        }
+    }
+    remainder as u64
+}
+
 impl FromStr for SequenceNumber {
     type Err = Error;
 
@@ -130,6 +194,17 @@ mod tests {
         #[test]
         fn a_number_leaves_as_it_came(text in "0|[1-9][0-9]{0,128}") {
             prop_assert_eq!(text.parse::<SequenceNumber>().unwrap().to_string(), text);
+        }
+
+        #[test]
+        fn words_and_digits_tell_the_same_number(words: [u64; 3], shift in 0_u32..64, text in "0|[1-9][0-9]{0,56}") {
+            let words = [words[0] >> shift, words[1], words[2]];
+            let number = SequenceNumber::from_words(words);
+            prop_assert_eq!(&number.to_string().parse::<SequenceNumber>().unwrap(), &number);
+            prop_assert!(number.words().is_none_or(|found| found == words));
+            prop_assert_eq!(number.words().is_none(), number.to_string().len() > 57);
+            let given: SequenceNumber = text.parse().unwrap();
+            prop_assert_eq!(SequenceNumber::from_words(given.words().unwrap()), given);
         }
 
         #[test]
