@@ -3,7 +3,7 @@
 
 use crate::cbor::{CborSink, CborSource};
 use crate::json::{JsonSink, JsonSource};
-use crate::shape::{DecodeError, Halt, Member, Place, Reading, Shape, Source};
+use crate::shape::{DecodeError, Halt, Member, Place, Reading, Shape, Source, Value};
 use crate::shapes::Empty;
 use bytes::Bytes;
 
@@ -83,6 +83,16 @@ impl Codec {
         self.decode(body, Reading::new(false))
     }
 
+    /// Reads any document as a tree. For quoting what was refused; `None` if it is not whole.
+    #[must_use]
+    pub fn read_value(self, body: &Bytes) -> Option<Value> {
+        let reading = Reading::new(false);
+        match self {
+            Self::Json => JsonSource::new(body, reading).and_then(|mut source| whole_value(&mut source)).ok(),
+            Self::Cbor => whole_value(&mut CborSource::new(body, reading)).ok(),
+        }
+    }
+
     fn decode<T: Shape>(self, body: &Bytes, reading: Reading) -> Result<T, DecodeError> {
         let read = match self {
             Self::Json => JsonSource::new(body, reading)
@@ -113,6 +123,11 @@ impl Codec {
 
 fn read_whole<T: Shape, S: Source>(source: &mut S) -> Result<Option<T>, Halt> {
     let value = T::read(source, &Place::root(), None)?;
+    source.finish().map(|()| value)
+}
+
+fn whole_value<S: Source>(source: &mut S) -> Result<Value, Halt> {
+    let value = Value::read(source, 0)?;
     source.finish().map(|()| value)
 }
 

@@ -141,7 +141,16 @@ impl Response {
     /// The answer of an operation that succeeded. One without members has an empty body, as the service sends it.
     #[must_use]
     pub fn of<T: Shape>(output: &T, codec: Codec) -> Self {
-        let body = if T::SCHEMA.members.is_empty() { Bytes::new() } else { codec.encode(output) };
+        Self::of_sized(output, codec, 256)
+    }
+
+    /// As `of`, for an answer of about so many bytes.
+    #[must_use]
+    pub fn of_sized<T: Shape>(output: &T, codec: Codec, expected: usize) -> Self {
+        let body = match T::SCHEMA.members {
+            [] => Bytes::new(),
+            _ => codec.encode_sized(output, expected),
+        };
         Self::whole(200, codec, body)
     }
 

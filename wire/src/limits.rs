@@ -103,6 +103,8 @@ limits! {
     STREAMS_ON_DEMAND = 50, Count, Documentation;
     /// Shards that an on-demand stream starts with.
     SHARDS_ON_DEMAND = 4, Count, Documentation;
+    /// Shards that take records, in an account; as in the largest regions.
+    SHARDS = 20_000, Count, Documentation;
     /// Shards of one stream that `UpdateShardCount` makes.
     SHARDS_PER_STREAM = 10_000, Count, Documentation;
     /// Tags on one resource.

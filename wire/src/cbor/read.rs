@@ -44,15 +44,19 @@ impl<'d> CborSource<'d> {
 
     #[cold]
     fn kind<T>(&self, found: Type) -> Result<T, Halt> {
-        Err(match found {
-            Type::Bool => Halt::Kind(Found::Boolean),
-            Type::Null | Type::Undefined => Halt::Kind(Found::Null),
-            Type::Bytes | Type::BytesIndef => Halt::Kind(Found::Blob),
-            Type::String | Type::StringIndef => Halt::Kind(Found::Text),
-            Type::Array | Type::ArrayIndef => Halt::Kind(Found::List),
-            Type::Map | Type::MapIndef => Halt::Kind(Found::Map),
-            number if is_number(number) => Halt::Kind(Found::Number),
-            _ => Halt::Malformed { at: self.items.position(), expected: "an item" },
+        Err(self.told(found).map_or_else(|halt| halt, Halt::Kind))
+    }
+
+    fn told(&self, found: Type) -> Result<Found, Halt> {
+        Ok(match found {
+            Type::Bool => Found::Boolean,
+            Type::Null | Type::Undefined => Found::Null,
+            Type::Bytes | Type::BytesIndef => Found::Blob,
+            Type::String | Type::StringIndef => Found::Text,
+            Type::Array | Type::ArrayIndef => Found::List,
+            Type::Map | Type::MapIndef => Found::Map,
+            number if is_number(number) => Found::Number,
+            _ => return Err(Halt::Malformed { at: self.items.position(), expected: "an item" }),
         })
     }
 
@@ -146,6 +150,11 @@ fn half(document: &[u8], at: usize) -> Result<f64, Error> {
 }
 
 impl Source for CborSource<'_> {
+    fn found(&mut self) -> Result<Found, Halt> {
+        let next = self.next()?;
+        self.told(next)
+    }
+
     #[inline]
     fn null(&mut self) -> Result<bool, Halt> {
         let null = matches!(self.next()?, Type::Null | Type::Undefined);

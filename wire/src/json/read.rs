@@ -64,19 +64,6 @@ impl<'d> JsonSource<'d> {
         self.malformed(word)
     }
 
-    /// What kind of value comes next.
-    fn found(&mut self) -> Result<Found, Halt> {
-        match self.peek() {
-            Some(b'"') => Ok(Found::Text),
-            Some(b'{') => Ok(Found::Map),
-            Some(b'[') => Ok(Found::List),
-            Some(b't' | b'f') => Ok(Found::Boolean),
-            Some(b'n') => Ok(Found::Null),
-            Some(b'-' | b'0'..=b'9') => Ok(Found::Number),
-            _ => self.malformed("a value"),
-        }
-    }
-
     /// Fails unless a value of this kind comes next.
     #[inline]
     fn expect(&mut self, first: u8) -> Result<(), Halt> {
@@ -163,6 +150,18 @@ impl<'d> JsonSource<'d> {
 }
 
 impl Source for JsonSource<'_> {
+    fn found(&mut self) -> Result<Found, Halt> {
+        match self.peek() {
+            Some(b'"') => Ok(Found::Text),
+            Some(b'{') => Ok(Found::Map),
+            Some(b'[') => Ok(Found::List),
+            Some(b't' | b'f') => Ok(Found::Boolean),
+            Some(b'n') => Ok(Found::Null),
+            Some(b'-' | b'0'..=b'9') => Ok(Found::Number),
+            _ => self.malformed("a value"),
+        }
+    }
+
     #[inline]
     fn null(&mut self) -> Result<bool, Halt> {
         if self.peek() != Some(b'n') {

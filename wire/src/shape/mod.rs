@@ -12,6 +12,7 @@ mod place;
 mod schema;
 mod sink;
 mod source;
+mod value;
 mod words;
 
 pub(crate) use define::shape;
@@ -25,6 +26,7 @@ pub use schema::{Kind, MemberSchema, Schema, TextRule};
 pub use sink::{Key, Sink};
 pub(crate) use source::Reading;
 pub use source::{Base64Fault, Found, Source};
+pub use value::Value;
 pub(crate) use words::of_record::is_resource_arn;
 pub(crate) use words::{Checked, text_member, token, words};
 

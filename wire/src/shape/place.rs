@@ -138,6 +138,12 @@ impl Path {
     }
 }
 
+impl From<&[Step]> for Path {
+    fn from(steps: &[Step]) -> Self {
+        Self(steps.to_vec())
+    }
+}
+
 impl fmt::Display for Path {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {

@@ -6,6 +6,8 @@ use tailwater_record::Timestamp;
 
 /// One document being read.
 pub trait Source {
+    /// Tells what comes next, without passing over it.
+    fn found(&mut self) -> Result<Found, Halt>;
     /// Passes over a null, if one comes next, and tells so.
     fn null(&mut self) -> Result<bool, Halt>;
     /// Reads a structure or map, by handing over each key; the callee reads or passes over the value.
