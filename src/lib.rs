@@ -8,3 +8,10 @@ pub use tailwater_wire as wire;
 #[cfg(feature = "client")]
 #[doc(inline)]
 pub use tailwater_client as client;
+
+#[cfg(feature = "broker")]
+#[doc(inline)]
+pub use tailwater_broker as broker;
+
+#[cfg(all(feature = "broker", feature = "client"))]
+pub mod local;

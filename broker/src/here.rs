@@ -1,0 +1,126 @@
+//! Where and when an operation runs: whose account, at which moment, under which limits; and how it finds its stream.
+//! Called by the actions.
+
+use crate::account::{Account, Commitment, locked};
+use crate::broker::Inner;
+use crate::config::{Config, Limits};
+use crate::stream::Stream;
+use crate::texts::{Named, argument};
+use crate::token::{ListingToken, TokenKey};
+use std::sync::Arc;
+use tailwater_record::{StreamArn, StreamName, Timestamp};
+use tailwater_wire::limits;
+use tailwater_wire::shapes::{NextToken, StreamStatus};
+use tailwater_wire::{Fault, FaultCode};
+
+/// Where and when an operation runs.
+#[derive(Debug)]
+pub(crate) struct Here<'b> {
+    broker: &'b Inner,
+    pub(crate) account: Arc<Account>,
+    pub(crate) now: Timestamp,
+}
+
+impl<'b> Here<'b> {
+    pub(crate) fn new(broker: &'b Inner, account: Arc<Account>, now: Timestamp) -> Self {
+        Self { broker, account, now }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.broker.config
+    }
+
+    pub(crate) fn key(&self) -> &TokenKey {
+        &self.broker.token_key
+    }
+
+    /// Whether the quotas of an account and of a stream count.
+    pub(crate) fn keeps_quotas(&self) -> bool {
+        self.config().limits != Limits::Off
+    }
+
+    /// When a change that begins now takes effect.
+    pub(crate) fn due(&self) -> Timestamp {
+        self.now.plus(self.config().transition)
+    }
+
+    pub(crate) fn next_serial(&self) -> u64 {
+        self.broker.next_serial()
+    }
+
+    pub(crate) fn commitment(&self) -> Commitment {
+        *self.account.commitment()
+    }
+
+    /// Runs `act` on the stream that a request names, once time has passed for it.
+    pub(crate) fn with_stream<T>(
+        &self,
+        name: Option<&StreamName>,
+        arn: Option<&StreamArn>,
+        act: impl FnOnce(&mut Stream, Named<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.with_stream_or(name, arn, |named| named.not_found(), act)
+    }
+
+    /// As `with_stream`, for whoever has words of its own for a stream that is not there.
+    pub(crate) fn with_stream_or<T>(
+        &self,
+        name: Option<&StreamName>,
+        arn: Option<&StreamArn>,
+        absent: impl Fn(Named<'_>) -> Fault,
+        act: impl FnOnce(&mut Stream, Named<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let (stream, account) = match (name, arn) {
+            (None, None) => return Err(argument("Either StreamName or StreamARN should be provided.")),
+            (Some(name), Some(arn)) if name != arn.name() => {
+                return Err(argument("StreamName and StreamARN do not name the same stream."));
+            }
+            // An ARN says whose stream it is, and in which region.
+            (_, Some(arn)) => (arn.name(), self.broker.account_of(arn).ok_or(arn.account())),
+            (Some(name), None) => (name, Ok(Arc::clone(&self.account))),
+        };
+        let named = Named { stream, account: account.as_ref().map_or_else(|id| *id, |account| account.id) };
+        let found = account.ok().and_then(|account| account.stream(stream, self.now));
+        let stream = found.ok_or_else(|| absent(named))?;
+        let mut stream = locked(&stream);
+        stream.pass(self.now);
+        // It may have gone between being found and being held.
+        if stream.life.is_over(self.now) {
+            return Err(absent(named));
+        }
+        act(&mut stream, named)
+    }
+
+    /// A token with which a listing goes on.
+    pub(crate) fn next_token(&self, kind: u8, content: Vec<u8>) -> Option<NextToken> {
+        let token = ListingToken { kind, issued: self.now, content };
+        token.seal(self.key()).parse().ok()
+    }
+
+    /// What a listing that goes on needs.
+    pub(crate) fn read_token(&self, kind: u8, token: &NextToken) -> Result<Vec<u8>, Fault> {
+        let invalid = || argument("Invalid NextToken.");
+        let token = ListingToken::open(self.key(), kind, token.as_str(), self.now).ok_or_else(invalid)?;
+        let age = self.now.since(token.issued);
+        if age.as_millis() > u128::from(limits::NEXT_TOKEN_LIFE.value) {
+            return Err(Fault::new(FaultCode::ExpiredNextToken, "NextToken has expired."));
+        }
+        Ok(token.content)
+    }
+}
+
+/// Refuses what only an active stream can do.
+pub(crate) fn active(stream: &Stream, named: Named<'_>) -> Result<(), Fault> {
+    if stream.life.is_active() { Ok(()) } else { Err(named.not_active(&stream.status())) }
+}
+
+/// Refuses what a stream can do that takes records, also while it is changing.
+pub(crate) fn serving(stream: &Stream, named: Named<'_>) -> Result<(), Fault> {
+    if stream.life.serves() { Ok(()) } else { Err(named.not_found()) }
+}
+
+/// Refuses a stream that is going.
+pub(crate) fn staying(stream: &Stream, named: Named<'_>) -> Result<(), Fault> {
+    let status = stream.status();
+    if status == StreamStatus::Deleting { Err(named.not_active(&status)) } else { Ok(()) }
+}
