@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tailwater_record::{AccountId, Region, StreamArn, Timestamp};
 use tailwater_wire::http::header;
+use tailwater_wire::shape::{DecodeError, Value};
 use tailwater_wire::{Codec, Fault, FaultCode, Request, Response};
 
 /// A local Kinesis. Cheap to clone; all clones are one broker, and what it holds goes with the last of them.
@@ -111,6 +112,12 @@ impl Broker {
         response
     }
 
+    /// A name for an answer that no operation gives.
+    #[cfg(feature = "listen")]
+    pub(crate) fn next_id(&self) -> String {
+        self.inner.ids.next().0
+    }
+
     /// Bytes reserved for records, in all streams together.
     #[must_use]
     pub fn bytes_held(&self) -> usize {
@@ -181,6 +188,11 @@ impl Asked<'_> {
         let input: A = match self.codec.decode_request(&self.request.body) {
             Ok(input) => input,
             Err(error) => {
+                if let (DecodeError::Refused { .. }, Some(document)) = (&error, self.document())
+                    && let Some(fault) = A::refused(&document, &self.here)
+                {
+                    return Response::fault(&fault, self.codec);
+                }
                 let fault = refuse(&error, A::SCHEMA, self.codec, &self.request.body);
                 return Response::fault(&fault, self.codec);
             }
@@ -189,6 +201,10 @@ impl Asked<'_> {
             Ok(output) => Response::of_sized(&output, self.codec, A::answer_size(&output)),
             Err(fault) => Response::fault(&fault, self.codec),
         }
+    }
+
+    fn document(&self) -> Option<Value> {
+        self.codec.read_value(&self.request.body)
     }
 
     /// Answers an operation that is not offered.

@@ -70,17 +70,13 @@ impl<'b> Here<'b> {
         absent: impl Fn(Named<'_>) -> Fault,
         act: impl FnOnce(&mut Stream, Named<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let (stream, account) = match (name, arn) {
-            (None, None) => return Err(argument("Either StreamName or StreamARN should be provided.")),
-            (Some(name), Some(arn)) if name != arn.name() => {
-                return Err(argument("StreamName and StreamARN do not name the same stream."));
-            }
-            // An ARN says whose stream it is, and in which region.
-            (_, Some(arn)) => (arn.name(), self.broker.account_of(arn).ok_or(arn.account())),
-            (Some(name), None) => (name, Ok(Arc::clone(&self.account))),
+        let named = self.named(name, arn)?;
+        // An ARN says whose stream it is, and in which region.
+        let account = match arn {
+            Some(arn) => self.broker.account_of(arn),
+            None => Some(Arc::clone(&self.account)),
         };
-        let named = Named { stream, account: account.as_ref().map_or_else(|id| *id, |account| account.id) };
-        let found = account.ok().and_then(|account| account.stream(stream, self.now));
+        let found = account.and_then(|account| account.stream(named.stream, self.now));
         let stream = found.ok_or_else(|| absent(named))?;
         let mut stream = locked(&stream);
         stream.pass(self.now);
@@ -89,6 +85,22 @@ impl<'b> Here<'b> {
             return Err(absent(named));
         }
         act(&mut stream, named)
+    }
+
+    /// Which stream a request names, whether it is there or not.
+    pub(crate) fn named<'n>(
+        &self,
+        name: Option<&'n StreamName>,
+        arn: Option<&'n StreamArn>,
+    ) -> Result<Named<'n>, Fault> {
+        match (name, arn) {
+            (None, None) => Err(argument("Either StreamName or StreamARN should be provided.")),
+            (Some(name), Some(arn)) if name != arn.name() => {
+                Err(argument("StreamName and StreamARN do not name the same stream."))
+            }
+            (_, Some(arn)) => Ok(Named { stream: arn.name(), account: arn.account() }),
+            (Some(stream), None) => Ok(Named { stream, account: self.account.id }),
+        }
     }
 
     /// A token with which a listing goes on.
@@ -115,7 +127,7 @@ pub(crate) fn active(stream: &Stream, named: Named<'_>) -> Result<(), Fault> {
 }
 
 /// Refuses what a stream can do that takes records, also while it is changing.
-pub(crate) fn serving(stream: &Stream, named: Named<'_>) -> Result<(), Fault> {
+pub(crate) fn serving(stream: &mut Stream, named: Named<'_>) -> Result<(), Fault> {
     if stream.life.serves() { Ok(()) } else { Err(named.not_found()) }
 }
 

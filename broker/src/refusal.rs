@@ -109,7 +109,8 @@ impl std::fmt::Display for Entry {
 impl Entry {
     fn of(problem: &Problem, schema: &'static Schema, document: &Value) -> Self {
         let steps = problem.place.steps();
-        let whole = told_of_the_whole(schema, steps);
+        let alone = problem.constraint == Constraint::Required;
+        let whole = told_of_the_whole(schema, steps).filter(|_| !alone);
         let shown = whole.map_or(steps, |whole| &steps[..whole]);
         let kind = kind_at(schema, shown);
         let value = document.at(&Path::from(shown));
@@ -269,9 +270,6 @@ fn cannot_be(problem: &Problem, document: &Value) -> String {
     match problem.place.steps().last() {
         Some(Step::Member("ExplicitHashKey")) => format!(
             "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {value}"
-        ),
-        Some(Step::Member("NewStartingHashKey")) => format!(
-            "Invalid NewStartingHashKey. NewStartingHashKey must be in the range: [0, 2^128-1]. Specified value was {value}"
         ),
         _ => format!("{} {}", problem.place, problem.constraint),
     }

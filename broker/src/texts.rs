@@ -4,7 +4,7 @@
 //! Pure. Called by `actions` and `find`.
 
 use crate::stream::shard::BadStart;
-use tailwater_record::{AccountId, HashKey, HashRange, SequenceNumber, ShardId, StreamName, Timestamp};
+use tailwater_record::{AccountId, HashRange, SequenceNumber, ShardId, StreamName, Timestamp};
 use tailwater_wire::shapes::{ShardIteratorType, StreamStatus};
 use tailwater_wire::{Fault, FaultCode};
 
@@ -94,7 +94,7 @@ impl Named<'_> {
         ))
     }
 
-    pub(crate) fn cannot_split_there(self, shard: &ShardId, key: HashKey, range: HashRange) -> Fault {
+    pub(crate) fn cannot_split_there(self, shard: &ShardId, key: &str, range: HashRange) -> Fault {
         let Self { stream, account } = self;
         let (start, end) = (range.start(), range.end());
         argument(format!(

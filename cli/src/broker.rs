@@ -95,7 +95,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         listen = listen.with_tls(tls);
     }
     let listener = Broker::open(config)?.listen(listen).await?;
-    tell(&arguments, &listener.url())?;
+    tell(&arguments, &listener.url());
     stop(&mut terminate, &mut interrupt).await;
     listener.close().await;
     Ok(())
@@ -111,13 +111,16 @@ fn tls(arguments: &Arguments) -> Result<Option<Tls>, Box<dyn Error>> {
 }
 
 /// The first line is for programs too: it holds the address.
-fn tell(arguments: &Arguments, url: &str) -> std::io::Result<()> {
+fn tell(arguments: &Arguments, url: &str) {
     let account = arguments.account.map_or_else(|| "any account".to_owned(), |account| format!("account {account}"));
     let region = arguments.region.as_ref().map_or_else(|| "any region".to_owned(), |region| format!("region {region}"));
+    let told = format!(
+        "tailwater broker listening on {url} ({account}, {region}; in memory, gone when it stops)\n\
+         for example: aws kinesis list-streams --endpoint-url {url}\n"
+    );
+    // Whoever started it may have closed its output; it serves all the same.
     let mut out = std::io::stdout().lock();
-    writeln!(out, "tailwater broker listening on {url} ({account}, {region}; in memory, gone when it stops)")?;
-    writeln!(out, "for example: aws kinesis list-streams --endpoint-url {url}")?;
-    out.flush()
+    let _ = out.write_all(told.as_bytes()).and_then(|()| out.flush());
 }
 
 async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {

@@ -9,6 +9,7 @@ mod tailing;
 mod scale;
 mod time;
 mod edge;
+mod listening;
 
 #[path = "../aws/suite.rs"]
 mod suite;

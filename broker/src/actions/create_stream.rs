@@ -58,8 +58,11 @@ impl Action for CreateStreamInput {
     }
 }
 
+/// The most shards that one request makes, whatever limits are kept: a slip of the keyboard is not to take all memory.
+const SHARDS_AT_ONCE: usize = 100_000;
+
 fn keeps_quotas(here: &Here<'_>, usage: Usage, shards: usize, on_demand: bool) -> Result<(), Fault> {
-    if !here.keeps_quotas() {
+    if !here.keeps_quotas() && shards <= SHARDS_AT_ONCE {
         return Ok(());
     }
     if usage.creating as u64 >= limits::STREAMS_CREATING.value {
@@ -79,7 +82,7 @@ fn keeps_quotas(here: &Here<'_>, usage: Usage, shards: usize, on_demand: bool) -
 /// Whether the account may have so many shards more.
 pub(super) fn keeps_shard_quota(here: &Here<'_>, open: usize, more: usize) -> Result<(), Fault> {
     let most = limits::SHARDS.value;
-    if !here.keeps_quotas() || (open + more) as u64 <= most {
+    if (open + more) as u64 <= most || (!here.keeps_quotas() && more <= SHARDS_AT_ONCE) {
         return Ok(());
     }
     Err(limit(format!(

@@ -28,7 +28,8 @@ mod monitoring;
 mod account_settings;
 
 use crate::broker::Asked;
-use crate::here::Here;
+use crate::here::{Here, serving};
+use tailwater_wire::shape::Value;
 use tailwater_wire::shapes::*;
 use tailwater_wire::{Fault, Operation, Response};
 
@@ -36,6 +37,16 @@ use tailwater_wire::{Fault, Operation, Response};
 pub(crate) trait Action: Call {
     /// Does it, or says why not.
     fn act(self, here: &Here<'_>) -> Result<Self::Output, Fault>;
+
+    /// What to say of a request that keeps the form of the API and still names what cannot be, such as a hash key beyond
+    /// the space; `None` if there is nothing to be said but that.
+    fn refused(document: &Value, here: &Here<'_>) -> Option<Fault> {
+        let text = |name: &str| document.member(name).and_then(Value::text);
+        let (name, arn) = (text("StreamName").map(str::parse), text("StreamARN").map(str::parse));
+        let (name, arn) = (name.transpose().ok()?, arn.transpose().ok()?);
+        // Whether there is such a stream is looked at first.
+        here.with_stream(name.as_ref(), arn.as_ref(), serving).err()
+    }
 
     /// About how many bytes the answer takes, where that is much.
     fn answer_size(_: &Self::Output) -> usize {

@@ -7,6 +7,7 @@ use hyper::header::{
     HeaderValue, ORIGIN, VARY,
 };
 use hyper::http::request::Parts;
+use tailwater_wire::http::header::REQUEST_ID;
 
 /// A page that may call.
 pub(super) struct Page {
@@ -24,9 +25,12 @@ impl Page {
     }
 
     /// The answer to a browser that asks before it calls.
-    pub(super) fn preflight(&self, head: &Parts) -> hyper::Response<Answer> {
+    pub(super) fn preflight(&self, head: &Parts, id: &str) -> hyper::Response<Answer> {
         let mut answer = hyper::Response::new(Answer::empty());
         let headers = answer.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(id) {
+            headers.insert(REQUEST_ID, id);
+        }
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, self.origin.clone());
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("172800"));
         headers.insert(VARY, HeaderValue::from_static("Origin"));

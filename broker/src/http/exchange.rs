@@ -28,7 +28,7 @@ pub(super) async fn answer(
     let (head, body) = request.into_parts();
     let page = allowed.and_then(|allowed| cors::Page::of(&head, allowed));
     if let Some(page) = page.as_ref().filter(|_| head.method == hyper::Method::OPTIONS) {
-        return page.preflight(&head);
+        return page.preflight(&head, &broker.next_id());
     }
     let (response, cut) = match read(&head, body).await {
         Ok(body) => (broker.answer(request_of(&head, body)).await, false),

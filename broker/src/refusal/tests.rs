@@ -88,6 +88,12 @@ fn lists_and_maps_are_told_as_the_service_tells_them() {
         "1 validation error detected: Value '' at 'records.1.member.partitionKey' failed to satisfy constraint: Member \
          must have length greater than or equal to 1"
     );
+    let absent = |place: &str| {
+        format!("1 validation error detected: Value null at '{place}' failed to satisfy constraint: Member must not be null")
+    };
+    assert_eq!(refused::<RemoveTagsFromStreamInput>(r#"{"TagKeys":["a",null]}"#).1, absent("tagKeys.2.member"));
+    assert_eq!(refused::<AddTagsToStreamInput>(r#"{"Tags":{"a":null}}"#).1, absent("tags.a.member"));
+    assert_eq!(refused::<PutRecordsInput>(r#"{"StreamName":"s","Records":[null]}"#).1, absent("records.1.member"));
     let (_, text) = refused::<PutRecordsInput>(r#"{"StreamName":"s","Records":[]}"#);
     assert!(text.contains("Value '[]' at 'records' failed to satisfy constraint: Member must have length greater"), "{text}");
     let (_, text) =

@@ -643,3 +643,21 @@ fn content_types_are_told_apart() {
         assert_eq!(Codec::of_content_type(other), None);
     }
 }
+
+#[test]
+fn any_document_reads_as_a_tree_and_paths_lead_into_it() {
+    use crate::shape::{Path, Step, Value};
+    let json = Bytes::from_static(br#"{"a":[1,{"b":"x"}],"t":{"k":null,"l":true},"a2":1e99}"#);
+    let tree = Codec::Json.read_value(&json).unwrap();
+    let at = |steps: &[Step]| tree.at(&Path::from(steps)).cloned();
+    assert_eq!(at(&[Step::Member("a"), Step::Item(1), Step::Member("b")]), Some(Value::Text("x".to_owned())));
+    assert_eq!(at(&[Step::Member("t"), Step::Entry(1)]), Some(Value::Boolean(true)));
+    assert_eq!(at(&[Step::Member("a2")]), Some(Value::Number(i64::MAX)));
+    assert_eq!(at(&[Step::Member("a"), Step::Item(2)]), None);
+    assert_eq!(tree.at(&Path::from(&[Step::Member("t")][..])).and_then(|map| map.key(0)), Some("k"));
+    let cbor = Codec::Cbor.encode(&PutRecordInput::new(vec![7; 9]));
+    assert_eq!(Codec::Cbor.read_value(&cbor).unwrap().member("Data"), Some(&Value::Blob(9)));
+    let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+    assert!(Codec::Json.read_value(&deep.into()).is_some());
+    assert!(Codec::Json.read_value(&Bytes::from_static(b"{} x")).is_none());
+}

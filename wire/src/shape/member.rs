@@ -100,7 +100,13 @@ impl<T: Member> Member for Vec<T> {
         let read = source.list(|source| {
             // What is beyond the limit is counted, but neither read nor kept.
             if seen < most {
-                items.extend(T::read(source, &place.then(Step::Item(seen)), None)?);
+                let place = place.then(Step::Item(seen));
+                // What is null is not there, which an element cannot be.
+                if source.reading().is_strict() && source.null()? {
+                    source.reading().problem(&place, Constraint::Required);
+                } else {
+                    items.extend(T::read(source, &place, None)?);
+                }
             } else {
                 source.skip()?;
             }

@@ -33,14 +33,30 @@ impl Value {
     #[must_use]
     pub fn at(&self, path: &Path) -> Option<&Self> {
         path.steps().iter().try_fold(self, |value, step| match (value, step) {
-            // What stands last is what was read.
-            (Self::Map(entries), Step::Member(name)) => {
-                entries.iter().rev().find_map(|(key, value)| (key == name).then_some(value))
-            }
+            (_, Step::Member(name)) => value.member(name),
             (Self::Map(entries), Step::Entry(index)) => entries.get(*index).map(|(_, value)| value),
             (Self::List(items), Step::Item(index)) => items.get(*index),
             _ => None,
         })
+    }
+
+    /// The member of this name, if it is a structure that has one.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&Self> {
+        match self {
+            // What stands last is what was read.
+            Self::Map(entries) => entries.iter().rev().find_map(|(key, value)| (key == name).then_some(value)),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
     }
 
     /// The key of the entry that has this place in a map.

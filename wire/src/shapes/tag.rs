@@ -1,7 +1,7 @@
 //! Tags, on streams by name and on anything by ARN.
 
 use super::{Empty, ResourceArn, calls};
-use crate::shape::{Bounds, Checked, Halt, Kind, Member, Place, Sink, Source, Step, keeps_length, shape, token};
+use crate::shape::{Bounds, Checked, Constraint, Halt, Kind, Member, Place, Sink, Source, Step, keeps_length, shape, token};
 use std::collections::BTreeMap;
 use tailwater_record::{StreamArn, StreamName};
 
@@ -37,7 +37,13 @@ impl Member for TagMap {
             let (key_place, value_place) = (place.then(Step::EntryKey(seen)), place.then(Step::Entry(seen)));
             seen += 1;
             let key = TagKey::of(source, &key_place, key);
-            match (key, TagValue::read(source, &value_place, None)?) {
+            let value = if source.reading().is_strict() && source.null()? {
+                source.reading().problem(&value_place, Constraint::Required);
+                None
+            } else {
+                TagValue::read(source, &value_place, None)?
+            };
+            match (key, value) {
                 (Some(key), Some(value)) => drop(tags.insert(key, value)),
                 _ => kept = false,
             }
