@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tailwater_wire::http::{HeaderFields, header};
 use tailwater_wire::shape::DecodeError;
 use tailwater_wire::shapes::Empty;
-use tailwater_wire::{Body, Codec, Fault, FaultCode, Operation, Request, Response, TARGET_PREFIX};
+use tailwater_wire::{Body, Codec, Fault, FaultCode, Operation, Request, Response};
 
 /// The most bytes a body may have: 10 MiB of data in base64, 500 keys of 256 characters, and what JSON adds.
 pub(crate) const BODY_MAX: usize = 16 * 1024 * 1024;
@@ -48,7 +48,7 @@ pub(crate) fn admit(request: &Request) -> Result<Admitted<'_>, Response> {
     }
     let codec = match content {
         Content::Known(codec) => codec,
-        Content::Unknown if service != TARGET_PREFIX || name.is_empty() => {
+        Content::Unknown if service.is_empty() || name.is_empty() => {
             return Err(xml(403, FaultCode::AccessDenied.as_str(), NO_NAME));
         }
         Content::Unknown => return Err(bare(404, "<UnknownOperationException/>\n")),
@@ -148,7 +148,8 @@ mod tests {
             (JSON, LIST, "", 400, json(JSON), r#"{"__type":"SerializationException"}"#),
             (JSON, "x.y", "", 400, json(JSON), r#"{"__type":"UnknownOperationException"}"#),
             ("text/plain", "", "x", 403, None, denied),
-            ("text/plain", "x.ListStreams", "x", 403, None, denied),
+            ("text/plain", "ListStreams", "x", 403, None, denied),
+            ("text/plain", "x.y", "x", 404, None, "<UnknownOperationException/>\n"),
             ("text/plain", LIST, "x", 404, None, "<UnknownOperationException/>\n"),
             (JSON, LIST, "[1]", 0, None, ""),
             (JSON, "x.y", "[1]", 400, json(JSON), r#"{"__type":"SerializationException"}"#),

@@ -67,8 +67,11 @@ fn in_header<'r>(value: &'r str, request: &Request) -> Result<Claim<'r>, Fault> 
 /// Takes `KEY/DAY/REGION/SERVICE/aws4_request` apart; in a query the slashes are escaped.
 fn scope(credential: &str) -> Claim<'_> {
     let escaped = credential.contains("%2F") || credential.contains("%2f");
-    let mut parts: Box<dyn Iterator<Item = &str>> =
-        if escaped { Box::new(credential.split("%2F").flat_map(|part| part.split("%2f"))) } else { Box::new(credential.split('/')) };
+    let mut parts: Box<dyn Iterator<Item = &str>> = if escaped {
+        Box::new(credential.split("%2F").flat_map(|part| part.split("%2f")))
+    } else {
+        Box::new(credential.split('/'))
+    };
     let access_key_id = parts.next().unwrap_or_default();
     let region = parts.nth(1).unwrap_or_default();
     Claim { access_key_id, region }

@@ -139,8 +139,7 @@ impl Inner {
         let region = self.config.region.clone().or_else(|| claim.region.parse().ok());
         let region = region.unwrap_or_else(|| REGION.parse().expect("the name of a region"));
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let account =
-            accounts.entry((id, region.clone())).or_insert_with(|| Arc::new(Account::new(id, region)));
+        let account = accounts.entry((id, region.clone())).or_insert_with(|| Arc::new(Account::new(id, region)));
         Arc::clone(account)
     }
 

@@ -5,7 +5,7 @@
 //! Pure. Called by `broker`.
 
 use bytes::Bytes;
-use tailwater_wire::shape::{Base64Fault, Constraint, DecodeError, Found, Kind, Path, Problem, Schema, Step, Value};
+use tailwater_wire::shape::{Constraint, DecodeError, Found, Kind, Path, Problem, Schema, Step, Value};
 use tailwater_wire::{Codec, Fault, FaultCode};
 
 /// What the service answers to a body that `schema`'s operation cannot take.
@@ -14,13 +14,11 @@ pub(crate) fn refuse(error: &DecodeError, schema: &'static Schema, codec: Codec,
     match error {
         // The service says no more than this of what is no structure.
         DecodeError::Kind { place, .. } if place.steps().is_empty() => Fault::bare(FaultCode::Serialization),
-        DecodeError::Kind { place, expected, found } => serialization(wrong_kind(*expected, *found, || {
-            document().at(place).map(shown_text).unwrap_or_default()
-        })),
-        DecodeError::Base64 { place, fault } => {
-            let document = document();
-            let text = document.at(place).map(shown_text).unwrap_or_default();
-            serialization(wrong_base64(&text, *fault))
+        DecodeError::Kind { place, expected, found } => {
+            serialization(wrong_kind(*expected, *found, || document().at(place).map(shown_text).unwrap_or_default()))
+        }
+        DecodeError::Base64 { place, .. } => {
+            serialization(wrong_base64(&document().at(place).map(shown_text).unwrap_or_default()))
         }
         DecodeError::Invalid { problems } => {
             let document = document();
@@ -39,7 +37,10 @@ pub(crate) fn refuse(error: &DecodeError, schema: &'static Schema, codec: Codec,
         DecodeError::Refused { problems } => {
             let document = document();
             let problem = problems.first();
-            Fault::new(FaultCode::InvalidArgument, problem.map_or_else(String::new, |problem| cannot_be(problem, &document)))
+            Fault::new(
+                FaultCode::InvalidArgument,
+                problem.map_or_else(String::new, |problem| cannot_be(problem, &document)),
+            )
         }
         // Nor of what is no document.
         _ => Fault::bare(FaultCode::Serialization),
@@ -77,17 +78,18 @@ fn wrong_kind(expected: Kind, found: Found, text: impl FnOnce() -> String) -> St
     }
 }
 
-fn wrong_base64(text: &str, fault: Base64Fault) -> String {
-    let why = match fault {
-        Base64Fault::Length(found) => {
-            format!("Base64 encoded length is expected a multiple of 4 bytes but found: {found}")
+/// What is wrong with a text that is no base64, by the text as Java sees it.
+fn wrong_base64(text: &str) -> String {
+    let units = text.encode_utf16().count();
+    let content = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
+    let stranger = content.chars().find(|found| !found.is_ascii_alphanumeric() && !"+/".contains(*found));
+    let why = match stranger {
+        _ if !units.is_multiple_of(4) => {
+            format!("Base64 encoded length is expected a multiple of 4 bytes but found: {units}")
         }
-        Base64Fault::Character(at) => {
-            let character = text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or('=');
-            format!("Invalid Base64 character: '{character}'")
-        }
+        Some(stranger) => format!("Invalid Base64 character: '{stranger}'"),
         // The misspelling is the service's.
-        _ => "Invalid last non-pad Base64 character dectected".to_owned(),
+        None => "Invalid last non-pad Base64 character dectected".to_owned(),
     };
     format!("'{text}' can not be converted to a Blob: {why}")
 }
@@ -129,7 +131,8 @@ impl Entry {
 /// How many steps lead to the list or map of which the service tells, where it does not tell of a single element.
 fn told_of_the_whole(schema: &'static Schema, steps: &[Step]) -> Option<usize> {
     let last = steps.len().checked_sub(1)?;
-    let of_texts = matches!(kind_at(schema, &steps[..last]), Some(Kind::List(Kind::Text(rule))) if rule.values.is_empty());
+    let of_texts =
+        matches!(kind_at(schema, &steps[..last]), Some(Kind::List(Kind::Text(rule))) if rule.values.is_empty());
     match steps[last] {
         Step::Item(_) if of_texts => Some(last),
         Step::EntryKey(_) | Step::Entry(_) => Some(last),
@@ -149,7 +152,9 @@ fn of_the_whole(schema: &'static Schema, steps: &[Step], whole: usize) -> String
             format!("Map keys must satisfy constraint: {}", lengths(rule.min, rule.max))
         }
         (Some(Kind::Map(_, rule)), _) => format!("Map value must satisfy constraint: {}", lengths(rule.min, rule.max)),
-        (Some(Kind::List(Kind::Text(rule))), _) => format!("Member must satisfy constraint: {}", lengths(rule.min, rule.max)),
+        (Some(Kind::List(Kind::Text(rule))), _) => {
+            format!("Member must satisfy constraint: {}", lengths(rule.min, rule.max))
+        }
         _ => String::new(),
     }
 }
@@ -163,14 +168,17 @@ fn constraint(constraint: &Constraint, kind: Option<Kind>) -> String {
         Constraint::MinLength { min, .. } => length("greater", *min),
         Constraint::MaxLength { max, .. } => length("less", *max),
         Constraint::Pattern(pattern) => format!("Member must satisfy regular expression pattern: {pattern}"),
-        Constraint::OneOf(values) => format!("Member must satisfy enum value set: [{}]", ordered(values, kind).join(", ")),
+        Constraint::OneOf(values) => {
+            format!("Member must satisfy enum value set: [{}]", ordered(values, kind).join(", "))
+        }
         Constraint::Refused(error) => error.to_string(),
     }
 }
 
 /// The service lists the types of iterators in an order of its own.
 fn ordered(values: &[&'static str], _: Option<Kind>) -> Vec<&'static str> {
-    const ITERATORS: [&str; 5] = ["AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON"];
+    const ITERATORS: [&str; 5] =
+        ["AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON"];
     let same = values.len() == ITERATORS.len() && values.iter().all(|value| ITERATORS.contains(value));
     if same { ITERATORS.to_vec() } else { values.to_vec() }
 }

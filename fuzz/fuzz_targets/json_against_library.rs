@@ -44,8 +44,12 @@ fn document(document: Bytes) {
 fn texts(map: &[u8]) {
     let Ok(library) = serde_json::from_slice::<BTreeMap<String, String>>(map) else { return };
     let within = |text: &str, max: usize| text.chars().count() <= max;
-    let allowed = !library.is_empty() && library.len() <= 200 && library.iter().all(|(key, value)| !key.is_empty() && within(key, 128) && within(value, 256));
-    let document = [b"{\"ResourceARN\":\"arn:aws:kinesis:us-east-1:123456789012:stream/s\",\"Tags\":".as_slice(), map, b"}"].concat();
+    let allowed = !library.is_empty()
+        && library.len() <= 200
+        && library.iter().all(|(key, value)| !key.is_empty() && within(key, 128) && within(value, 256));
+    let document =
+        [b"{\"ResourceARN\":\"arn:aws:kinesis:us-east-1:123456789012:stream/s\",\"Tags\":".as_slice(), map, b"}"]
+            .concat();
     match Codec::Json.decode_request::<TagResourceInput>(&document.into()) {
         Ok(ours) => {
             let ours = ours.tags.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));

@@ -4,6 +4,7 @@ use crate::support::{World, code, fault, name};
 use tailwater::broker::Config;
 use tailwater::client::Error;
 use tailwater::record::{HashKey, ShardId, StreamArn};
+use tailwater::wire::FaultCode;
 use tailwater::wire::shapes::{
     CreateStreamInput, DeleteStreamInput, EncryptionType, GetRecordsInput, MergeShardsInput,
     MinimumThroughputBillingCommitmentInput, MinimumThroughputBillingCommitmentInputStatus, PutRecordsInput,
@@ -11,7 +12,6 @@ use tailwater::wire::shapes::{
     SplitShardInput, StartStreamEncryptionInput, UpdateAccountSettingsInput, UpdateMaxRecordSizeInput,
     UpdateShardCountInput, UpdateStreamWarmThroughputInput,
 };
-use tailwater::wire::FaultCode;
 
 const MIB: usize = 1024 * 1024;
 
@@ -62,7 +62,10 @@ async fn a_call_puts_five_hundred_records_of_ten_mebibytes_together() {
     assert_eq!((output.failed_record_count, output.records.len()), (Some(0), 500));
     assert!(output.records.iter().all(|stored| stored.sequence_number.is_some() && stored.error_code.is_none()));
     let refused = fault(put(500, 20_969).await);
-    assert_eq!((refused.code, refused.message.unwrap().as_str()), (FaultCode::InvalidArgument, "Records size exceeds 10 MB limit"));
+    assert_eq!(
+        (refused.code, refused.message.unwrap().as_str()),
+        (FaultCode::InvalidArgument, "Records size exceeds 10 MB limit")
+    );
     let refused = fault(put(501, 1).await);
     assert_eq!(refused.code, FaultCode::Validation);
     assert!(refused.message.unwrap().ends_with("Member must have length less than or equal to 500"));
@@ -153,11 +156,8 @@ async fn a_stream_on_demand_spreads_records_and_is_not_resharded_by_hand() {
 #[tokio::test]
 async fn a_warm_stream_needs_a_committed_account() {
     let world = World::configured(Config::default(), CreateStreamInput::on_demand(name("s"))).await;
-    let warm = UpdateStreamWarmThroughputInput {
-        stream_name: Some(name("s")),
-        stream_arn: None,
-        warm_throughput_mi_bps: 100,
-    };
+    let warm =
+        UpdateStreamWarmThroughputInput { stream_name: Some(name("s")), stream_arn: None, warm_throughput_mi_bps: 100 };
     assert_eq!(code(world.client.update_stream_warm_throughput(&warm).await), FaultCode::Validation);
     let commit = UpdateAccountSettingsInput {
         minimum_throughput_billing_commitment: MinimumThroughputBillingCommitmentInput {
@@ -200,11 +200,8 @@ async fn records_of_an_encrypted_stream_say_so_and_others_do_not() {
 #[tokio::test]
 async fn a_stream_with_consumers_goes_only_by_force() {
     let world = World::with_shards(1).await;
-    let consumer = RegisterStreamConsumerInput {
-        stream_arn: arn(),
-        consumer_name: "reader".parse().unwrap(),
-        tags: None,
-    };
+    let consumer =
+        RegisterStreamConsumerInput { stream_arn: arn(), consumer_name: "reader".parse().unwrap(), tags: None };
     let first = world.client.register_stream_consumer(&consumer).await.unwrap().consumer;
     assert_eq!(code(world.client.register_stream_consumer(&consumer).await), FaultCode::ResourceInUse);
     let by_arn = tailwater::wire::shapes::DeregisterStreamConsumerInput {

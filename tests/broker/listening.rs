@@ -45,13 +45,19 @@ fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
 async fn every_answer_has_its_names_its_length_and_its_date() {
     let listener = listen(here()).await;
     let listed = exchange(&listener, &call("ListStreams", "", "{}")).await;
-    assert!(listed.starts_with("HTTP/1.1 200") && listed.ends_with(r#"{"StreamNames":[],"HasMoreStreams":false,"StreamSummaries":[]}"#), "{listed}");
+    assert!(
+        listed.starts_with("HTTP/1.1 200")
+            && listed.ends_with(r#"{"StreamNames":[],"HasMoreStreams":false,"StreamSummaries":[]}"#),
+        "{listed}"
+    );
     let created = exchange(&listener, &call("CreateStream", "", r#"{"StreamName":"s","ShardCount":1}"#)).await;
     assert!(created.starts_with("HTTP/1.1 200") && created.ends_with("\r\n\r\n"), "{created}");
     assert_eq!(header(&created, "content-length"), Some("0"));
     let refused = exchange(&listener, &call("CreateStream", "", r#"{"StreamName":"s","ShardCount":1}"#)).await;
     assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
-    assert!(refused.ends_with(r#"{"__type":"ResourceInUseException","message":"Stream s under account 000000000000 already exists."}"#));
+    assert!(refused.ends_with(
+        r#"{"__type":"ResourceInUseException","message":"Stream s under account 000000000000 already exists."}"#
+    ));
     assert_eq!(header(&refused, "x-amzn-errortype"), Some("ResourceInUseException"));
     for answer in [&listed, &created, &refused] {
         assert_eq!(header(answer, "content-type"), Some("application/x-amz-json-1.1"));
@@ -116,7 +122,10 @@ async fn pages_call_only_if_they_are_let_in() {
     );
     let closed = listen(here()).await;
     assert!(exchange(&closed, &preflight).await.starts_with("HTTP/1.1 403"));
-    assert_eq!(header(&exchange(&closed, &call("ListStreams", origin, "{}")).await, "access-control-allow-origin"), None);
+    assert_eq!(
+        header(&exchange(&closed, &call("ListStreams", origin, "{}")).await, "access-control-allow-origin"),
+        None
+    );
     let open = listen(here().with_cors("http://page.example")).await;
     let answer = exchange(&open, &preflight).await;
     assert!(answer.starts_with("HTTP/1.1 200"));

@@ -107,7 +107,8 @@ async fn tokens_of_a_deleted_stream_fail_on_its_successor() {
     let world = World::with_shards(2).await;
     world.put("k", "x").await;
     let iterator = world.iterator(0, ShardIteratorType::TrimHorizon).await;
-    let listing = ListShardsInput { stream_name: Some(world.stream.clone()), max_results: Some(1), ..Default::default() };
+    let listing =
+        ListShardsInput { stream_name: Some(world.stream.clone()), max_results: Some(1), ..Default::default() };
     let token = world.client.list_shards(&listing).await.unwrap().next_token;
     world.client.delete_stream(&world.deletion()).await.unwrap();
     world.client.create_stream(&CreateStreamInput::provisioned(name("s"), 2)).await.unwrap();
@@ -119,7 +120,8 @@ async fn tokens_of_a_deleted_stream_fail_on_its_successor() {
 #[tokio::test]
 async fn a_listing_goes_on_for_five_minutes() {
     let world = World::with_shards(3).await;
-    let listing = ListShardsInput { stream_name: Some(world.stream.clone()), max_results: Some(1), ..Default::default() };
+    let listing =
+        ListShardsInput { stream_name: Some(world.stream.clone()), max_results: Some(1), ..Default::default() };
     let token = world.client.list_shards(&listing).await.unwrap().next_token;
     let rest = ListShardsInput { next_token: token, ..Default::default() };
     world.clock.advance(300 * SECOND);

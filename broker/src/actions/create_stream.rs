@@ -41,12 +41,8 @@ impl Action for CreateStreamInput {
                 serial: here.next_serial(),
                 mode,
                 shards,
-                distribution: self
-                    .record_distribution_strategy
-                    .unwrap_or(RecordDistributionStrategy::UserPartitionKey),
-                record_kib: self
-                    .max_record_size_in_ki_b
-                    .unwrap_or((limits::RECORD_BYTES_DEFAULT.value / 1024) as u32),
+                distribution: self.record_distribution_strategy.unwrap_or(RecordDistributionStrategy::UserPartitionKey),
+                record_kib: self.max_record_size_in_ki_b.unwrap_or((limits::RECORD_BYTES_DEFAULT.value / 1024) as u32),
                 warm_throughput: self.warm_throughput_mi_bps,
                 tags,
             };

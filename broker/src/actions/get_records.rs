@@ -27,21 +27,22 @@ impl Action for GetRecordsInput {
         };
         let id = ShardId::numbered(token.shard);
         let absent = |named: Named<'_>| named.shard_does_not_exist(&id);
-        let (reading, children, created) = here.with_stream_or(None, Some(&token.stream), absent, |stream, named| {
-            if stream.serial != token.serial || !stream.life.serves() {
-                return Err(absent(named));
-            }
-            stream.freshen(token.shard, here.now);
-            let shard = stream.shards.get(token.shard).ok_or_else(|| absent(named))?;
-            if self.dry_run == Some(true) {
-                return Err(dry_run());
-            }
-            let reading = shard.read(token.position, limit, here.now);
-            let ended = reading.next.is_none();
-            let children: Option<Vec<ChildShard>> =
-                ended.then(|| stream.shards.children(token.shard).map(ChildShard::from).collect());
-            Ok((reading, children, shard.created()))
-        })?;
+        let (reading, children, created) =
+            here.with_stream_or(None, Some(&token.stream), absent, |stream, named| {
+                if stream.serial != token.serial || !stream.life.serves() {
+                    return Err(absent(named));
+                }
+                stream.freshen(token.shard, here.now);
+                let shard = stream.shards.get(token.shard).ok_or_else(|| absent(named))?;
+                if self.dry_run == Some(true) {
+                    return Err(dry_run());
+                }
+                let reading = shard.read(token.position, limit, here.now);
+                let ended = reading.next.is_none();
+                let children: Option<Vec<ChildShard>> =
+                    ended.then(|| stream.shards.children(token.shard).map(ChildShard::from).collect());
+                Ok((reading, children, shard.created()))
+            })?;
         let record = |stored: Stored| {
             let parts = Parts { created, shard: token.shard, index: stored.index, time: second(stored.arrival) };
             Record {

@@ -108,12 +108,8 @@ fn list(
     let listed = rest.by_ref().take(page).inspect(|shard| last = Some(shard.number())).map(Shard::from).collect();
     let more = rest.next().is_some();
     drop(rest);
-    let place = last.filter(|_| more).map(|after| Place {
-        arn: stream.arn.clone(),
-        serial: stream.serial,
-        filter,
-        after,
-    });
+    let place =
+        last.filter(|_| more).map(|after| Place { arn: stream.arn.clone(), serial: stream.serial, filter, after });
     Ok(ListShardsOutput { shards: Some(listed), next_token: place.and_then(|place| place.seal(here)) })
 }
 

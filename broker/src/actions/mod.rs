@@ -101,9 +101,7 @@ pub(crate) fn run(operation: Operation, asked: &Asked<'_>) -> Response {
         Operation::UpdateMaxRecordSize => asked.run::<UpdateMaxRecordSizeInput>(),
         Operation::UpdateShardCount => asked.run::<UpdateShardCountInput>(),
         Operation::UpdateStreamMode => asked.run::<UpdateStreamModeInput>(),
-        Operation::UpdateStreamRecordDistributionStrategy => {
-            asked.run::<UpdateStreamRecordDistributionStrategyInput>()
-        }
+        Operation::UpdateStreamRecordDistributionStrategy => asked.run::<UpdateStreamRecordDistributionStrategyInput>(),
         Operation::UpdateStreamWarmThroughput => asked.run::<UpdateStreamWarmThroughputInput>(),
         Operation::SubscribeToShard => asked.decline("This broker does not push records yet; read with GetRecords."),
         _ => asked.decline(&format!("This broker has neither queues nor channels; {operation} is not offered.")),

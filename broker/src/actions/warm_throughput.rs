@@ -6,9 +6,7 @@ use crate::here::{Here, active};
 use crate::stream::WarmThroughput;
 use crate::stream::life::Change;
 use tailwater_wire::Fault;
-use tailwater_wire::shapes::{
-    UpdateStreamWarmThroughputInput, UpdateStreamWarmThroughputOutput, WarmThroughputObject,
-};
+use tailwater_wire::shapes::{UpdateStreamWarmThroughputInput, UpdateStreamWarmThroughputOutput, WarmThroughputObject};
 
 impl From<WarmThroughput> for WarmThroughputObject {
     fn from(throughput: WarmThroughput) -> Self {

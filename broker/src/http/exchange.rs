@@ -75,7 +75,9 @@ async fn read(head: &hyper::http::request::Parts, mut body: Incoming) -> Result<
             None if whole.is_empty() => first = Some(data),
             None => whole.extend_from_slice(&data),
             Some(piece) => {
-                whole.reserve(length.unwrap_or(0).clamp(piece.len() + data.len(), TRUSTED.max(piece.len() + data.len())));
+                whole.reserve(
+                    length.unwrap_or(0).clamp(piece.len() + data.len(), TRUSTED.max(piece.len() + data.len())),
+                );
                 whole.extend_from_slice(&piece);
                 whole.extend_from_slice(&data);
             }
@@ -102,7 +104,8 @@ fn answer_of(response: Response) -> hyper::Response<Answer> {
         tailwater_wire::Body::Streamed(pieces) => Answer::Streamed(pieces),
     };
     let mut answer = hyper::Response::new(body);
-    *answer.status_mut() = hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    *answer.status_mut() =
+        hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in response.headers.iter() {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             answer.headers_mut().append(name, value);
@@ -131,7 +134,9 @@ impl Body for Answer {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Streamed(pieces) => pieces.as_mut().poll_next(context).map(|piece| piece.map(|piece| piece.map(Frame::data))),
+            Self::Streamed(pieces) => {
+                pieces.as_mut().poll_next(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+            }
         }
     }
 

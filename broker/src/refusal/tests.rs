@@ -27,10 +27,23 @@ fn values_of_a_wrong_kind_are_told_alone() {
         assert_eq!(refused::<CreateStreamInput>(body), ("SerializationException".to_owned(), text), "{body}");
     }
     for (body, text) in [
-        (r#"{"Data":"abc"}"#, "'abc' can not be converted to a Blob: Base64 encoded length is expected a multiple of 4 bytes but found: 3"),
+        (
+            r#"{"Data":"abc"}"#,
+            "'abc' can not be converted to a Blob: Base64 encoded length is expected a multiple of 4 bytes but found: 3",
+        ),
         (r#"{"Data":"a=bc"}"#, "'a=bc' can not be converted to a Blob: Invalid Base64 character: '='"),
-        (r#"{"Data":"A+B="}"#, "'A+B=' can not be converted to a Blob: Invalid last non-pad Base64 character dectected"),
-        (r#"{"Data":4.5}"#, "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to a Blob"),
+        (
+            r#"{"Data":"A+B="}"#,
+            "'A+B=' can not be converted to a Blob: Invalid last non-pad Base64 character dectected",
+        ),
+        (
+            r#"{"Data":"é"}"#,
+            "'é' can not be converted to a Blob: Base64 encoded length is expected a multiple of 4 bytes but found: 1",
+        ),
+        (
+            r#"{"Data":4.5}"#,
+            "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to a Blob",
+        ),
         (r#"{"DryRun":"maybe"}"#, "'MAYBE' can not be converted to an Boolean"),
     ] {
         assert_eq!(refused::<PutRecordInput>(body), ("SerializationException".to_owned(), text.to_owned()), "{body}");
@@ -58,7 +71,9 @@ fn broken_limits_are_told_together() {
         "1 validation error detected: Value null at 'streamName' failed to satisfy constraint: Member must not be null"
     );
     let (_, text) = refused::<ListStreamsInput>(r#"{"Limit":100000000000}"#);
-    assert!(text.contains("Value '2147483647' at 'limit' failed to satisfy constraint: Member must have value less than"));
+    assert!(
+        text.contains("Value '2147483647' at 'limit' failed to satisfy constraint: Member must have value less than")
+    );
 }
 
 #[test]
@@ -89,17 +104,23 @@ fn lists_and_maps_are_told_as_the_service_tells_them() {
          must have length greater than or equal to 1"
     );
     let absent = |place: &str| {
-        format!("1 validation error detected: Value null at '{place}' failed to satisfy constraint: Member must not be null")
+        format!(
+            "1 validation error detected: Value null at '{place}' failed to satisfy constraint: Member must not be null"
+        )
     };
     assert_eq!(refused::<RemoveTagsFromStreamInput>(r#"{"TagKeys":["a",null]}"#).1, absent("tagKeys.2.member"));
     assert_eq!(refused::<AddTagsToStreamInput>(r#"{"Tags":{"a":null}}"#).1, absent("tags.a.member"));
     assert_eq!(refused::<PutRecordsInput>(r#"{"StreamName":"s","Records":[null]}"#).1, absent("records.1.member"));
     let (_, text) = refused::<PutRecordsInput>(r#"{"StreamName":"s","Records":[]}"#);
-    assert!(text.contains("Value '[]' at 'records' failed to satisfy constraint: Member must have length greater"), "{text}");
-    let (_, text) =
-        refused::<GetShardIteratorInput>(r#"{"StreamName":"s","ShardId":"0","ShardIteratorType":"FIRST"}"#);
     assert!(
-        text.ends_with("enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON]"),
+        text.contains("Value '[]' at 'records' failed to satisfy constraint: Member must have length greater"),
+        "{text}"
+    );
+    let (_, text) = refused::<GetShardIteratorInput>(r#"{"StreamName":"s","ShardId":"0","ShardIteratorType":"FIRST"}"#);
+    assert!(
+        text.ends_with(
+            "enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON]"
+        ),
         "{text}"
     );
 }
@@ -111,6 +132,8 @@ fn a_hash_key_beyond_the_space_is_an_argument() {
     assert_eq!(code, "InvalidArgumentException");
     assert_eq!(
         text,
-        format!("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {key}")
+        format!(
+            "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {key}"
+        )
     );
 }

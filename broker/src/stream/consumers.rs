@@ -70,7 +70,9 @@ impl Consumers {
     /// Those behind a name, in order.
     pub(crate) fn after(&self, name: Option<&ConsumerName>) -> impl Iterator<Item = &Registered> {
         use std::ops::Bound::{Excluded, Unbounded};
-        self.by_name.range::<ConsumerName, _>((name.map_or(Unbounded, Excluded), Unbounded)).map(|(_, consumer)| consumer)
+        self.by_name
+            .range::<ConsumerName, _>((name.map_or(Unbounded, Excluded), Unbounded))
+            .map(|(_, consumer)| consumer)
     }
 
     pub(crate) fn register(&mut self, arn: ConsumerArn, tags: TagMap, now: Timestamp, active_from: Timestamp) {

@@ -65,8 +65,7 @@ impl Issued {
     pub(crate) fn read(number: &SequenceNumber) -> Option<Self> {
         let [high, middle, low] = number.words()?;
         if high >> 1 == 0 {
-            // Below 2^129: the first layout.
-            return Some(Self::First { shard: (low & 0xffff) as u32 });
+            return first_layout(high, u128::from(middle) << 64 | u128::from(low));
         }
         // Strictly between 2^185 and one and a half times that.
         if high >> 56 != 0b10 || [high, middle, low] == [TOP, 0, 0] {
@@ -87,12 +86,26 @@ impl Issued {
         }
     }
 
-    /// The number of the shard in it.
+    /// The number of the shard, whatever the layout.
     pub(crate) fn shard(self) -> u32 {
         match self {
             Self::Present(Parts { shard, .. }) | Self::Past { shard } | Self::First { shard } => shard,
         }
     }
+}
+
+/// What a number below 2^129 says. Its fields are counted in hexadecimal digits from the top: one that tells nothing, nine
+/// for the second of creation, eighteen more, four for the shard.
+fn first_layout(top: u64, rest: u128) -> Option<Issued> {
+    const LEAST: u128 = 1 << 124;
+    let digits = match top {
+        0 if rest < LEAST => format!("{:x}", rest + LEAST),
+        0 => format!("{rest:x}"),
+        _ => format!("{top:x}{rest:032x}"),
+    };
+    let field = |range: std::ops::Range<usize>| u64::from_str_radix(digits.get(range)?, 16).ok();
+    field(1..10).filter(|created| *created < CREATED_END)?;
+    Some(Issued::First { shard: u32::try_from(field(28..32)?).ok()? })
 }
 
 /// The second of a moment, as numbers carry it.
@@ -136,7 +149,10 @@ mod tests {
         assert_eq!(read([TOP, 0, 1]), Some(Issued::Past { shard: 0 }));
         assert_eq!(read([TOP, 0, 3]), None);
         assert_eq!(read([0b11 << 56, 0, 2]), None);
-        assert_eq!(read([1, u64::MAX, 7]), Some(Issued::First { shard: 7 }));
+        assert_eq!(read([0, 0, 7]), Some(Issued::First { shard: 7 }));
+        assert_eq!(read([1, 0, 0x70]), Some(Issued::First { shard: 7 }));
+        // Made in a second that the service's own bound excludes.
+        assert_eq!(read([0, u64::MAX, u64::MAX]), None);
         assert_eq!(read([2, 0, 0]), None);
         assert_eq!(Issued::read(&"9".repeat(100).parse().unwrap()), None);
     }

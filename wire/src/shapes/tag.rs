@@ -1,7 +1,9 @@
 //! Tags, on streams by name and on anything by ARN.
 
 use super::{Empty, ResourceArn, calls};
-use crate::shape::{Bounds, Checked, Constraint, Halt, Kind, Member, Place, Sink, Source, Step, keeps_length, shape, token};
+use crate::shape::{
+    Bounds, Checked, Constraint, Halt, Kind, Member, Place, Sink, Source, Step, keeps_length, shape, token,
+};
 use std::collections::BTreeMap;
 use tailwater_record::{StreamArn, StreamName};
 
