@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::Instant;
 use tailwater::broker::{Broker, Config};
 use tailwater::client::Client;
 use tailwater::local;
@@ -18,6 +17,7 @@ use tailwater::wire::shapes::{
     CreateStreamInput, GetRecordsInput, GetShardIteratorInput, ListShardsInput, PutRecordsInput,
     PutRecordsRequestEntry, Shard, ShardIterator, ShardIteratorType, SplitShardInput,
 };
+use tokio::time::Instant;
 
 type Fault = Box<dyn Error + Send + Sync>;
 
@@ -45,7 +45,11 @@ async fn main() -> Result<ExitCode, Fault> {
     Writer::new(client, stream, plant_loss).await?.write_all().await?;
     println!("all were put after {:.2?}", began.elapsed());
     let ledger = reader.await??;
-    println!("all were read after {:.2?}; the broker holds {:.0} MB", began.elapsed(), broker.bytes_held() as f64 / 1e6);
+    println!(
+        "all were read after {:.2?}; the broker holds {:.0} MB",
+        began.elapsed(),
+        broker.bytes_held() as f64 / 1e6
+    );
     Ok(ledger.verdict())
 }
 
@@ -87,7 +91,8 @@ impl Writer {
             }
             let (key, hash) = self.sensors[reading % SENSORS].clone();
             let record = UserRecord::new(payload(reading)).with_partition_key(key);
-            let shard = self.shards.iter().position(|(range, _)| range.contains(hash)).ok_or("a hole between shards")?;
+            let shard =
+                self.shards.iter().position(|(range, _)| range.contains(hash)).ok_or("a hole between shards")?;
             if let Err(PackError::Full { .. }) = self.shards[shard].1.push(&record) {
                 self.seal(shard).await?;
                 self.shards[shard].1.push(&record)?;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 use tailwater::broker::{Broker, Config, Error, ListenConfig, Listener, Tls};
 use tailwater::client::{self, Client, HttpVersion, StaticCredentials};
-use tailwater::wire::shapes::ListStreamsInput;
+use tailwater::record::ShardId;
+use tailwater::wire::shapes::{
+    CreateStreamInput, GetShardIteratorInput, ListStreamsInput, PutRecordInput, ShardIteratorType,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -166,6 +169,51 @@ async fn other_machines_are_let_in_only_expressly() {
     assert!(matches!(refused, Err(Error::Exposed(_))), "{refused:?}");
     let broken = Tls::pem(b"no certificate", b"no key");
     assert!(matches!(broken, Err(Error::Certificate { .. })), "{broken:?}");
+}
+
+/// Time stands still but for those who wait, so that no limit is waited for in earnest.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_stops_half_way_is_given_up() {
+    let listener = listen(here()).await;
+    let in_the_head = exchange(&listener, "POST / HTTP/1.1\r\nHost: x\r\n").await;
+    assert!(in_the_head.is_empty() || in_the_head.starts_with("HTTP/1.1 408"), "{in_the_head}");
+    let whole = call("ListStreams", "", "{}");
+    let in_the_body = exchange(&listener, &whole[..whole.len() - 1]).await;
+    assert!(in_the_body.starts_with("HTTP/1.1 408"), "{in_the_body}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_does_not_hold_its_place() {
+    let broker = Broker::open(Config::default()).unwrap();
+    let client = tailwater::local::client(&broker).unwrap();
+    let mut stream = CreateStreamInput::provisioned("s".parse().unwrap(), 1);
+    stream.max_record_size_in_ki_b = Some(10_240);
+    client.create_stream(&stream).await.unwrap();
+    let mut record = PutRecordInput::new(vec![7; 10_000_000]);
+    (record.stream_name, record.partition_key) = (Some("s".parse().unwrap()), Some("k".parse().unwrap()));
+    client.put_record(&record).await.unwrap();
+    let iterator = GetShardIteratorInput {
+        stream_name: Some("s".parse().unwrap()),
+        shard_id: ShardId::numbered(0),
+        shard_iterator_type: ShardIteratorType::TrimHorizon,
+        starting_sequence_number: None,
+        timestamp: None,
+        stream_arn: None,
+        dry_run: None,
+    };
+    let iterator = client.get_shard_iterator(&iterator).await.unwrap().shard_iterator.unwrap();
+
+    // The only place there is.
+    let listener = broker.listen(here().with_connections(1)).await.unwrap();
+    let mut greedy = TcpStream::connect(listener.address()).await.unwrap();
+    let read = call("GetRecords", "", &format!(r#"{{"ShardIterator":"{iterator}"}}"#)).replace("close", "keep-alive");
+    greedy.write_all(read.as_bytes()).await.unwrap();
+    let answer = exchange(&listener, &call("ListStreams", "", "{}")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    // It was served, and cut off.
+    let mut rest = Vec::new();
+    let _ = greedy.read_to_end(&mut rest).await;
+    assert!(rest.starts_with(b"HTTP/1.1 200") && rest.len() < 13_000_000, "{} bytes", rest.len());
 }
 
 #[tokio::test]

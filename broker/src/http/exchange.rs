@@ -16,6 +16,8 @@ use tokio::time::timeout;
 
 /// How long a client may pause within a body.
 const PAUSE: Duration = Duration::from_secs(30);
+/// How long a whole body may take, however steadily it drips.
+const BODY: Duration = Duration::from_secs(300);
 /// Room that is made for a body on its length's word alone.
 const TRUSTED: usize = 1024 * 1024;
 
@@ -30,7 +32,8 @@ pub(super) async fn answer(
     if let Some(page) = page.as_ref().filter(|_| head.method == hyper::Method::OPTIONS) {
         return page.preflight(&head, &broker.next_id());
     }
-    let (response, cut) = match read(&head, body).await {
+    let read = timeout(BODY, read(&head, body)).await.unwrap_or(Err(Unread::Broken));
+    let (response, cut) = match read {
         Ok(body) => (broker.answer(request_of(&head, body)).await, false),
         Err(Unread::TooLarge) => (too_large(), true),
         Err(Unread::Broken) => {

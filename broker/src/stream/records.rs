@@ -216,7 +216,7 @@ impl Block<Vec<u8>> {
             self.marks.push(u32::try_from(self.bytes.len()).expect("a block is small but for its last record"));
         }
         let key = entry.key.map_or(&[][..], |key| key.as_str().as_bytes());
-        let flags = u8::from(entry.encrypted) * ENCRYPTED | u8::from(entry.key.is_none()) * KEYLESS;
+        let flags = (u8::from(entry.encrypted) * ENCRYPTED) | (u8::from(entry.key.is_none()) * KEYLESS);
         let began = self.since_began(arrival).expect("a block is sealed before its moments outgrow it");
         let mut head = [0; HEAD];
         head[0] = flags;

@@ -182,7 +182,6 @@ impl Shard {
         if index == CLOSED {
             return self.records.next();
         }
-        let index = index.max(FIRST - 1);
         let passed = match self.records.arrival(index) {
             Some(arrival) => time > second(arrival) || (time == second(arrival) && behind),
             // Before the first record, or forgotten; or still to come, and then nobody has seen it.
