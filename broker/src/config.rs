@@ -34,7 +34,7 @@ pub enum Limits {
     /// The quotas of an account and of a stream: shards, streams and consumers in CREATING, consumers, on-demand streams.
     #[default]
     Aws,
-    /// Those, and how often a day a stream may be scaled, change its mode or its key.
+    /// The same so far; how often a stream may be changed in a second and in a day will count too.
     AwsStrict,
     /// None.
     Off,

@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
 enum Limits {
     /// The quotas of accounts and streams.
     Aws,
-    /// Those, and in time the rates of control calls.
+    /// The same so far; rates of control calls and quotas of a day will count too.
     AwsStrict,
     /// None.
     Off,

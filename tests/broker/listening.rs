@@ -216,6 +216,28 @@ async fn a_client_that_does_not_read_does_not_hold_its_place() {
     assert!(rest.starts_with(b"HTTP/1.1 200") && rest.len() < 13_000_000, "{} bytes", rest.len());
 }
 
+#[tokio::test(start_paused = true)]
+async fn bodies_wait_until_there_is_room_for_them() {
+    let listener = listen(here().with_body_memory(0)).await;
+    let mut greedy = TcpStream::connect(listener.address()).await.unwrap();
+    let head = format!("POST / HTTP/1.1\r\nHost: x\r\n{JSON}{SIGNED}Content-Length: 16777216\r\n\r\n");
+    greedy.write_all(head.as_bytes()).await.unwrap();
+    // Room for one body is all there is; it is free again once the greedy one is given up.
+    let mut given_up = [0; 12];
+    let request = call("ListStreams", "", "{}");
+    let (answer, read) = tokio::join!(exchange_after(&listener, &request), greedy.read_exact(&mut given_up));
+    read.unwrap();
+    assert_eq!(&given_up, b"HTTP/1.1 408");
+    let (answer, waited) = answer;
+    assert!(answer.starts_with("HTTP/1.1 200") && waited >= Duration::from_secs(29), "{waited:?}: {answer}");
+}
+
+/// As `exchange`, and how long it took.
+async fn exchange_after(listener: &Listener, request: &str) -> (String, Duration) {
+    let began = tokio::time::Instant::now();
+    (exchange(listener, request).await, began.elapsed())
+}
+
 #[tokio::test]
 async fn a_request_that_has_begun_is_finished_when_the_listener_closes() {
     let listener = listen(here()).await;

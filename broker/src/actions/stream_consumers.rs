@@ -51,7 +51,9 @@ impl Action for RegisterStreamConsumerInput {
             let arn = self.stream_arn.consumer(name.clone(), seconds);
             stream.consumers.register(arn, tags, here.now, here.due());
             let consumer = stream.consumers.get(name).map(|consumer| consumer.shown(here.now));
-            let consumer = consumer.ok_or_else(|| consumer_not_found(name.as_str(), named.account))?;
+            let mut consumer = consumer.ok_or_else(|| consumer_not_found(name.as_str(), named.account))?;
+            // It may be active by now; but nobody expects that of the answer.
+            consumer.consumer_status = ConsumerStatus::Creating;
             Ok(RegisterStreamConsumerOutput { consumer })
         })
     }

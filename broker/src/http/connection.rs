@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
@@ -33,16 +34,22 @@ const PING: Duration = Duration::from_secs(20);
 /// The first byte of a TLS handshake; no method of HTTP begins with it.
 const TLS_HANDSHAKE: u8 = 0x16;
 
+/// What room for bodies is counted in.
+pub(super) const KIB: usize = 1024;
+
 /// What all connections of a listener share.
 #[derive(Debug)]
 pub(super) struct Connections {
-    broker: Broker,
-    config: ListenConfig,
+    pub(super) broker: Broker,
+    pub(super) config: ListenConfig,
+    /// Room for bodies, in KiB.
+    pub(super) room: Semaphore,
 }
 
 impl Connections {
     pub(super) fn new(broker: Broker, config: ListenConfig) -> Self {
-        Self { broker, config }
+        let room = Semaphore::new(config.bodies / KIB);
+        Self { broker, config, room }
     }
 }
 
@@ -83,7 +90,7 @@ where
         .keep_alive_timeout(PING);
     let service = service_fn(|request| {
         let shared = Arc::clone(shared);
-        async move { Ok::<_, Infallible>(exchange::answer(&shared.broker, shared.config.cors.as_deref(), request).await) }
+        async move { Ok::<_, Infallible>(exchange::answer(&shared, request).await) }
     });
     let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service).into_owned();
     if let Err(fault) = watcher.watch(connection).await {

@@ -1,7 +1,7 @@
 //! HTTP's requests into `wire`'s, and `wire`'s answers into HTTP's.
 
+use super::connection::{Connections, KIB};
 use super::cors;
-use crate::Broker;
 use crate::admit::{BODY_MAX, too_large};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tailwater_wire::http::{BodyFault, BodyStream, HeaderFields};
 use tailwater_wire::{Request, Response};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// How long a client may pause within a body.
@@ -22,16 +23,14 @@ const BODY: Duration = Duration::from_secs(300);
 const TRUSTED: usize = 1024 * 1024;
 
 /// Answers one request.
-pub(super) async fn answer(
-    broker: &Broker,
-    allowed: Option<&str>,
-    request: hyper::Request<Incoming>,
-) -> hyper::Response<Answer> {
-    let (head, body) = request.into_parts();
-    let page = allowed.and_then(|allowed| cors::Page::of(&head, allowed));
+pub(super) async fn answer(shared: &Connections, request: hyper::Request<Incoming>) -> hyper::Response<Answer> {
+    let (broker, (head, body)) = (&shared.broker, request.into_parts());
+    let page = shared.config.cors.as_deref().and_then(|allowed| cors::Page::of(&head, allowed));
     if let Some(page) = page.as_ref().filter(|_| head.method == hyper::Method::OPTIONS) {
         return page.preflight(&head, &broker.next_id());
     }
+    // Given back once the body has been answered.
+    let _room = room_for(&shared.room, &body).await;
     let read = timeout(BODY, read(&head, body)).await.unwrap_or(Err(Unread::Broken));
     let (response, cut) = match read {
         Ok(body) => (broker.answer(request_of(&head, body)).await, false),
@@ -53,6 +52,13 @@ pub(super) async fn answer(
         page.admit(&mut answer);
     }
     answer
+}
+
+/// Waits for room for a body: as much as it says that it needs, or as much as any may have.
+async fn room_for<'r>(room: &'r Semaphore, body: &Incoming) -> Option<SemaphorePermit<'r>> {
+    let most = body.size_hint().upper().and_then(|most| usize::try_from(most).ok());
+    let needed = most.unwrap_or(BODY_MAX).min(BODY_MAX).div_ceil(KIB);
+    room.acquire_many(u32::try_from(needed).unwrap_or(u32::MAX)).await.ok()
 }
 
 /// Why there is no body.

@@ -14,6 +14,7 @@ mod tls;
 pub use listen_task::Listener;
 pub use tls::Tls;
 
+use crate::admit::BODY_MAX;
 use crate::{Broker, Error};
 use std::net::SocketAddr;
 
@@ -32,13 +33,14 @@ pub struct ListenConfig {
     cors: Option<String>,
     exposed: bool,
     connections: usize,
+    bodies: usize,
 }
 
 impl ListenConfig {
     /// Listens on this address; port 0 takes one that is free.
     #[must_use]
     pub fn on(address: SocketAddr) -> Self {
-        Self { address, tls: None, cors: None, exposed: false, connections: 1024 }
+        Self { address, tls: None, cors: None, exposed: false, connections: 1024, bodies: 256 * 1024 * 1024 }
     }
 
     /// Speaks TLS to whoever begins with it, beside clear text. By default there is none.
@@ -67,6 +69,14 @@ impl ListenConfig {
     #[must_use]
     pub fn with_connections(mut self, most: usize) -> Self {
         self.connections = most.max(1);
+        self
+    }
+
+    /// How many bytes of requests are held at once, over all connections; requests beyond wait to be read. At least one
+    /// body of 16 MiB; 256 MiB by default.
+    #[must_use]
+    pub fn with_body_memory(mut self, bytes: usize) -> Self {
+        self.bodies = bytes.max(BODY_MAX);
         self
     }
 }
