@@ -3,6 +3,7 @@
 
 use crate::newtype::through_text;
 use crate::{Error, PartitionKey, md5_lanes};
+use std::borrow::Borrow;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -62,8 +63,8 @@ impl HashKey {
 /// # Ok::<(), tailwater_record::Error>(())
 /// ```
 #[must_use]
-pub fn hash_keys(keys: &[PartitionKey]) -> Vec<HashKey> {
-    let texts: Vec<&[u8]> = keys.iter().map(|key| key.as_str().as_bytes()).collect();
+pub fn hash_keys<K: Borrow<PartitionKey>>(keys: &[K]) -> Vec<HashKey> {
+    let texts: Vec<&[u8]> = keys.iter().map(|key| key.borrow().as_str().as_bytes()).collect();
     let mut hashes = vec![HashKey::MIN; keys.len()];
     md5_lanes::md5_each(&texts, |index, digest| hashes[index] = HashKey::from_md5(digest));
     hashes

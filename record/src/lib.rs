@@ -53,7 +53,7 @@ pub use crate::hash_key::{HashKey, HashRange, hash_keys};
 pub use crate::headers::Headers;
 pub use crate::partition_key::PartitionKey;
 pub use crate::position::Position;
-pub use crate::sequence::SequenceNumber;
+pub use crate::sequence::{Digits, SequenceNumber};
 pub use crate::shard::ShardId;
 pub use crate::stream::{StreamArn, StreamName};
 pub use crate::timestamp::Timestamp;

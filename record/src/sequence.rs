@@ -66,6 +66,23 @@ impl SequenceNumber {
         Self(Repr::Long(format!("{top}{one:019}{two:019}{three:019}").into()))
     }
 
+    /// The digits; `None` if there are more than 57.
+    ///
+    /// ```
+    /// use tailwater_record::SequenceNumber;
+    ///
+    /// let number: SequenceNumber = "4096".parse()?;
+    /// assert_eq!(number.digits().expect("four digits").as_bytes(), b"4096");
+    /// # Ok::<(), tailwater_record::Error>(())
+    /// ```
+    #[must_use]
+    pub fn digits(&self) -> Option<Digits> {
+        match &self.0 {
+            Repr::Short(groups) => Some(Digits::of(groups)),
+            Repr::Long(_) => None,
+        }
+    }
+
     /// The number as 192 bits, the most significant word first; `None` if it has more than 57 digits.
     #[must_use]
     pub fn words(&self) -> Option<[u64; 3]> {
@@ -142,18 +159,48 @@ fn short(digits: &[u8]) -> Result<[u64; GROUPS], Error> {
     Ok(groups)
 }
 
+/// The digits of a sequence number that has 57 at most, in place: for whoever writes very many of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Digits {
+    text: [u8; SHORT_DIGITS],
+    first: usize,
+}
+
+impl Digits {
+    fn of(groups: &[u64; GROUPS]) -> Self {
+        let mut text = [b'0'; SHORT_DIGITS];
+        for (group, slot) in groups.iter().zip(text.chunks_exact_mut(GROUP_DIGITS)) {
+            let mut rest = *group;
+            // Two digits at a time, from the last; the first of nineteen stands alone.
+            for pair in slot.rchunks_exact_mut(2) {
+                let two = (rest % 100) as u8;
+                rest /= 100;
+                (pair[0], pair[1]) = (b'0' + two / 10, b'0' + two % 10);
+            }
+            slot[0] = b'0' + rest as u8;
+        }
+        let first = text.iter().position(|byte| *byte != b'0').unwrap_or(SHORT_DIGITS - 1);
+        Self { text, first }
+    }
+
+    /// The digits, in ASCII.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.text[self.first..]
+    }
+}
+
+impl AsRef<[u8]> for Digits {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
 impl fmt::Display for SequenceNumber {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Short(groups) => {
-                let mut text = [b'0'; SHORT_DIGITS];
-                let mut buffer = itoa::Buffer::new();
-                for (place, group) in groups.iter().enumerate() {
-                    let digits = buffer.format(*group).as_bytes();
-                    text[(place + 1) * GROUP_DIGITS - digits.len()..][..digits.len()].copy_from_slice(digits);
-                }
-                let first = text.iter().position(|byte| *byte != b'0').unwrap_or(SHORT_DIGITS - 1);
-                out.write_str(std::str::from_utf8(&text[first..]).expect("ASCII digits"))
+                out.write_str(std::str::from_utf8(Digits::of(groups).as_bytes()).expect("ASCII digits"))
             }
             Repr::Long(text) => out.write_str(text),
         }

@@ -40,6 +40,21 @@ impl ShardId {
         Self(Repr::Numbered(number.into()))
     }
 
+    /// The text in ASCII, if it has the service's form: for whoever writes very many of them.
+    #[must_use]
+    pub fn text(&self) -> Option<[u8; PREFIX.len() + DIGITS]> {
+        let mut rest = self.number()?;
+        let mut text = *b"shardId-000000000000";
+        for digit in text.iter_mut().rev() {
+            if rest == 0 {
+                break;
+            }
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        Some(text)
+    }
+
     /// The number in the id, if it has the service's form.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
@@ -70,18 +85,10 @@ fn decimal(digits: &str) -> Option<u64> {
 
 impl fmt::Display for ShardId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Repr::Numbered(number) => {
-                let mut text = *b"shardId-000000000000";
-                let (mut rest, mut at) = (*number, text.len());
-                while rest > 0 {
-                    at -= 1;
-                    text[at] = b'0' + (rest % 10) as u8;
-                    rest /= 10;
-                }
-                out.write_str(std::str::from_utf8(&text).expect("ASCII digits behind an ASCII prefix"))
-            }
-            Repr::Named(text) => out.write_str(text),
+        match (&self.0, self.text()) {
+            (_, Some(text)) => out.write_str(std::str::from_utf8(&text).expect("ASCII digits behind an ASCII prefix")),
+            (Repr::Named(text), None) => out.write_str(text),
+            (Repr::Numbered(_), None) => unreachable!("a number has a text"),
         }
     }
 }

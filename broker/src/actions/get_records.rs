@@ -54,7 +54,7 @@ impl Action for GetRecordsInput {
             }
         };
         let mut records = Vec::with_capacity(reading.page.count);
-        records.extend(reading.page.records().map(record));
+        reading.page.each(|stored| records.push(record(stored)));
         let next = reading.next.map(|position| IteratorToken { position, issued: here.now, ..token });
         Ok(GetRecordsOutput {
             records,

@@ -83,8 +83,8 @@ impl Action for PutRecordsInput {
 /// The hash key of every record, as far as it follows from the record.
 fn hashes(records: &[PutRecordsRequestEntry]) -> Vec<Option<HashKey>> {
     let hashed = |entry: &&PutRecordsRequestEntry| entry.explicit_hash_key.is_none();
-    let keys: Vec<PartitionKey> =
-        records.iter().filter(hashed).filter_map(|entry| entry.partition_key.clone()).collect();
+    let keys: Vec<&PartitionKey> =
+        records.iter().filter(hashed).filter_map(|entry| entry.partition_key.as_ref()).collect();
     let mut of_keys = hash_keys(&keys).into_iter();
     let hash = |entry: &PutRecordsRequestEntry| match (entry.explicit_hash_key, &entry.partition_key) {
         (Some(explicit), _) => Some(explicit),

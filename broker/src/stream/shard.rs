@@ -299,7 +299,7 @@ mod tests {
         shard.put(at(10), entry(b"new"));
         shard.trim(at(5));
         let start = shard.position(&number(&old, false)).unwrap();
-        let found: Vec<u64> = shard.read(start, ALL, at(20)).page.records().map(|stored| stored.index).collect();
+        let found: Vec<u64> = shard.read(start, ALL, at(20)).page.records().iter().map(|stored| stored.index).collect();
         assert_eq!(found, [2]);
         shard.trim(at(15));
         let empty = shard.read(start, ALL, at(20));

@@ -99,11 +99,26 @@ impl<'d> JsonSource<'d> {
         }
     }
 
+    /// As `raw_text`, for names and keys, most of which are short: a plain loop finds their end before a search begins.
+    #[inline]
+    fn raw_short_text(&mut self) -> Result<(&'d str, bool), Halt> {
+        const SHORT: usize = 24;
+        let start = self.at;
+        let near = &self.bytes[start..self.bytes.len().min(start + SHORT)];
+        match near.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+            Some(length) if near[length] == b'"' => {
+                self.at = start + length + 1;
+                Ok((&self.text[start..start + length], false))
+            }
+            _ => self.raw_text(),
+        }
+    }
+
     /// The text behind its opening quote.
     #[inline]
     fn content(&mut self) -> Result<Cow<'d, str>, Halt> {
         let start = self.at;
-        let (raw, escaped) = self.raw_text()?;
+        let (raw, escaped) = self.raw_short_text()?;
         if raw.bytes().fold(false, |found, byte| found | (byte < 0x20)) {
             self.at = start;
             return self.malformed("a text without control characters");

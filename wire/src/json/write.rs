@@ -75,6 +75,14 @@ impl Sink for JsonSink {
     }
 
     #[inline]
+    fn plain(&mut self, text: &[u8]) {
+        self.out.reserve(text.len() + 2);
+        self.out.push(b'"');
+        self.out.extend_from_slice(text);
+        self.out.push(b'"');
+    }
+
+    #[inline]
     fn blob(&mut self, bytes: &[u8]) {
         self.out.push(b'"');
         STANDARD.encode_append(bytes, &mut self.out);
@@ -90,8 +98,20 @@ impl Sink for JsonSink {
     }
 
     fn timestamp(&mut self, moment: Timestamp) {
-        // Whole milliseconds, printed without a detour over floating point.
-        self.out.extend_from_slice(moment.to_string().as_bytes());
+        // As `Timestamp` displays itself, without the detour over a formatter: a page has ten thousand of them.
+        let Ok(millis) = u64::try_from(moment.millis()) else {
+            return self.out.extend_from_slice(moment.to_string().as_bytes());
+        };
+        self.integer((millis / 1000) as i64);
+        let (tenths, hundredths, last) = (millis / 100 % 10, millis / 10 % 10, millis % 10);
+        let shown = [b'.', b'0' + tenths as u8, b'0' + hundredths as u8, b'0' + last as u8];
+        let length = match (tenths, hundredths, last) {
+            (0, 0, 0) => 0,
+            (_, 0, 0) => 2,
+            (_, _, 0) => 3,
+            _ => 4,
+        };
+        self.out.extend_from_slice(&shown[..length]);
     }
 }
 

@@ -41,6 +41,10 @@ pub trait Sink {
     /// Writes a moment.
     fn timestamp(&mut self, moment: Timestamp);
 
+    /// Writes ASCII letters, digits, and hyphens, in which nothing needs an escape.
+    fn plain(&mut self, text: &[u8]) {
+        self.text(std::str::from_utf8(text).expect("letters, digits and hyphens are UTF-8"));
+    }
     /// Writes what a value displays, which is short: a number, an id, an ARN.
     fn display(&mut self, value: &impl fmt::Display) {
         let mut short = Short { bytes: [0; SHORT], len: 0 };

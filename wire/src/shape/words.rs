@@ -84,7 +84,7 @@ pub(crate) struct Refused {
 
 /// Makes a type of `record` a member: read by `FromStr`, written by `Display`.
 macro_rules! text_member {
-    ($type:ty, $rule:expr $(, $matches:expr)? $(; $unchecked:expr)?) => {
+    ($type:ty, $rule:expr $(, $matches:expr)? $(; $unchecked:expr)? $(=> $plain:expr)?) => {
         impl $crate::shape::Checked for $type {
             const RULE: &'static $crate::shape::TextRule = &$rule;
             $(fn unchecked(text: &str) -> Option<Self> {
@@ -101,6 +101,10 @@ macro_rules! text_member {
             const KIND: $crate::shape::Kind = $crate::shape::Kind::Text(<Self as $crate::shape::Checked>::RULE);
 
             fn write<S: $crate::shape::Sink>(&self, sink: &mut S) {
+                // Of the texts that a page has by the thousand, the usual form is written as it stands.
+                $(if let Some(text) = $plain(self) {
+                    return sink.plain(text.as_ref());
+                })?
                 sink.display(self);
             }
 
@@ -320,11 +324,11 @@ pub(crate) mod of_record {
 
     text_member!(StreamName, NAME, is_name);
     text_member!(ConsumerName, NAME, is_name);
-    text_member!(ShardId, NAME, is_name);
+    text_member!(ShardId, NAME, is_name => ShardId::text);
     text_member!(HashKey, TextRule::pattern(0, usize::MAX, r"^(0|([1-9]\d{0,38}))$"), |text| is_decimal(text, 39));
     text_member!(SequenceNumber, TextRule::pattern(0, usize::MAX, r"^(0|([1-9]\d{0,128}))$"), |text| {
         is_decimal(text, 129)
-    });
+    } => SequenceNumber::digits);
     text_member!(StreamArn, TextRule::pattern(1, 2048, r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+"), is_stream_arn);
     text_member!(
         ConsumerArn,
