@@ -14,8 +14,13 @@ usage: cargo xtask TASK
   gate                          format, lints, docs, packages, licences; what must pass before a change lands
   interop aggregates [--short]  exchange aggregates with aws-kinesis-agg in Python and Node
   interop brokers [--short]     try our client on every local broker there is
+  interop differences [--short] [--seed N]
+                                say the same to our broker and to others', and compare each answer
+  interop kcl [--short]         read our broker with the KCL in Java, across a split and a merge
   interop model                 compare our shapes with the service's model, as botocore carries it
-  rivals codecs                 measure packing and unpacking beside prost, Python and Node";
+  interop sdks [--short]        try our broker with other people's SDKs
+  rivals codecs                 measure packing and unpacking beside prost, Python and Node
+  rivals brokers [--short]      measure our broker beside every other one, by the CPU time of the server";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -26,8 +31,15 @@ fn main() -> ExitCode {
         ["interop", "aggregates", "--short"] => interop::aggregates::run(interop::aggregates::BATCHES_SHORT),
         ["interop", "brokers"] => interop::brokers::run(false),
         ["interop", "brokers", "--short"] => interop::brokers::run(true),
+        ["interop", "differences", rest @ ..] => interop::differences::run(rest),
+        ["interop", "kcl"] => interop::kcl::run(false),
+        ["interop", "kcl", "--short"] => interop::kcl::run(true),
         ["interop", "model"] => interop::model::run(),
+        ["interop", "sdks"] => interop::sdks::run(false),
+        ["interop", "sdks", "--short"] => interop::sdks::run(true),
         ["rivals", "codecs"] => rivals::codecs(),
+        ["rivals", "brokers"] => rivals::brokers::run(false),
+        ["rivals", "brokers", "--short"] => rivals::brokers::run(true),
         _ => Err(USAGE.into()),
     };
     match done {

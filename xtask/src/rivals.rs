@@ -1,6 +1,9 @@
 //! Measures what others made beside us: `rivals/` for what is in Rust, `interop/aggregates/measure.*` for the rest.
 //! Why here: cargo builds no Python and no Node, and a ratio needs all of them on one machine, one after the other.
 //! The first table is the `codecs` program's own; the lines of Python and Node come below it, in the same form.
+//! `brokers` measures servers instead.
+
+pub(crate) mod brokers;
 
 use crate::interop::programs::Language;
 use crate::shell::{self, Outcome};

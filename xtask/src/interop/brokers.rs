@@ -10,7 +10,7 @@ mod server;
 #[path = "../../../tests/aws/suite.rs"]
 mod suite;
 
-use self::install::Package;
+pub(crate) use self::install::Package;
 use self::known::{KNOWN, Kind};
 use self::server::Server;
 use self::suite::{Outcome as Became, Report};

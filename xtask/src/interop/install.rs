@@ -1,12 +1,17 @@
 //! Installs what is pinned beside a program of ours, by the ordinary clients, from wherever these are configured to fetch.
 //! It lands under `target/interop`, never in the source tree, and is kept until a pin changes.
-//! Called by `programs`, `model` and `brokers`.
+//! Called by `programs`, `model`, `brokers` and `sdks`.
 
 use crate::shell::{self, Outcome};
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// Copies what a `pom.xml` names, and all that needs, into a folder.
+const MAVEN: &str = "mvn --quiet --batch-mode -DincludeScope=runtime \
+                     org.apache.maven.plugins:maven-dependency-plugin:3.9.0:copy-dependencies";
 
 /// Packages that are pinned in one folder and installed in another.
 pub(crate) struct Pinned {
@@ -53,6 +58,39 @@ impl Pinned {
             let mut npm = shell::command("npm ci --loglevel=error --ignore-scripts --no-audit --no-fund");
             shell::run(npm.current_dir(&self.home))
         })
+    }
+
+    /// Packages of Maven, by `pom.xml`, and the program in `src` compiled beside them.
+    pub(crate) fn java(&self) -> Outcome {
+        self.once(|| {
+            let mut maven = shell::command(MAVEN);
+            maven.arg("--file").arg(self.sources.join("pom.xml"));
+            shell::run(maven.arg(format!("-DoutputDirectory={}", self.home.join("packages").display())))
+        })?;
+        let mut sources = Vec::new();
+        let folder = self.sources.join("src");
+        for file in named(&folder, fs::read_dir(&folder))? {
+            sources.push(named(&folder, file)?.path());
+        }
+        sources.sort();
+        let mut javac = shell::command("javac --release 17 -encoding UTF-8");
+        javac.arg("-d").arg(self.home.join("classes")).arg("-cp").arg(self.home.join("packages/*"));
+        shell::run(javac.args(sources))
+    }
+
+    /// Where Java finds the program and its packages.
+    pub(crate) fn class_path(&self) -> OsString {
+        let mut path = self.home.join("classes").into_os_string();
+        path.push(":");
+        path.push(self.home.join("packages/*"));
+        path
+    }
+
+    /// A program in Rust, by `Cargo.lock`. Built each time: cargo knows what is up to date.
+    pub(crate) fn rust(&self) -> Outcome {
+        let mut cargo = shell::command("cargo build --quiet --locked");
+        cargo.arg("--manifest-path").arg(self.sources.join("Cargo.toml"));
+        shell::run(cargo.arg("--target-dir").arg(&self.home))
     }
 
     /// Installs into an empty folder, unless just this is there already.

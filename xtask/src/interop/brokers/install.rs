@@ -1,4 +1,4 @@
-//! The brokers that are pinned in `interop/brokers`, by what they come in. Called by `brokers`.
+//! The brokers that are pinned in `interop/brokers`, by what they come in. Called by `brokers`, and by `rivals`.
 
 use crate::interop::install::{Pinned, named};
 use crate::shell::{self, Outcome};
@@ -6,7 +6,7 @@ use std::fs;
 
 /// What brokers come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Package {
+pub(crate) enum Package {
     Node,
     Python,
     Rust,
@@ -14,7 +14,7 @@ pub(super) enum Package {
 
 impl Package {
     /// Installs what is pinned, unless it is there already.
-    pub(super) fn install(self) -> Outcome {
+    pub(crate) fn install(self) -> Outcome {
         let pinned = self.pinned();
         match self {
             Self::Node => pinned.node(),
@@ -29,7 +29,7 @@ impl Package {
         }
     }
 
-    pub(super) fn pinned(self) -> Pinned {
+    pub(crate) fn pinned(self) -> Pinned {
         match self {
             Self::Node => Pinned::new("brokers", "brokers/node", &["package.json", "package-lock.json"]),
             Self::Python => Pinned::new("brokers", "brokers/python", &["requirements.txt"]),
