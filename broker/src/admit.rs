@@ -185,6 +185,15 @@ mod tests {
         assert!(answer(&unsigned).2.contains("Missing Authentication Token"));
         unsigned.body = "{".into();
         assert_eq!(answer(&unsigned).2, r#"{"__type":"SerializationException"}"#);
+        // What names no operation, or has no content that is known, is told before a missing signature too.
+        for (content, target, status) in
+            [(JSON, "x.y", 400), ("text/plain", LIST, 404), ("application/json", LIST, 404)]
+        {
+            let mut unsigned = request(content, target, "{}");
+            unsigned.headers.remove(header::AUTHORIZATION);
+            let (told, _, text) = answer(&unsigned);
+            assert!(told == status && text.contains("UnknownOperationException"), "{content} {target}: {text}");
+        }
     }
 
     #[test]
@@ -192,5 +201,7 @@ mod tests {
         let mut request = request(JSON, LIST, "{}");
         request.body = vec![b' '; BODY_MAX + 1].into();
         assert_eq!(answer(&request), (413, None, String::new()));
+        request.method = "GET".into();
+        assert_eq!(answer(&request).0, 413);
     }
 }

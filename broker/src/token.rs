@@ -216,6 +216,7 @@ mod tests {
         let text = token.seal(&key());
         assert_eq!(ListingToken::open(&key(), 2, &text, NOW), Some(token));
         assert_eq!(ListingToken::open(&key(), 3, &text, NOW), None);
+        assert_eq!(ListingToken::open(&key(), 2, &text, NOW.minus(std::time::Duration::from_millis(1))), None);
         assert_eq!(ListingToken::open(&key(), ITERATOR, &text[4..], NOW), None);
     }
 }

@@ -2,13 +2,33 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 use tailwater_client::{Client, Config, StaticCredentials};
 use tailwater_wire::shapes::{CreateStreamInput, DescribeStreamSummaryInput};
 
 /// A process that is gone when this is dropped.
 struct Process(Child);
+
+/// How long a process may take to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Process {
+    /// How it ended. One that goes on fails here, instead of being waited for without end.
+    fn end(mut self) -> ExitStatus {
+        let id = self.0.id().to_string();
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || tell.send(self.0.wait()));
+        let ended = told.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            let _ = Command::new("kill").args(["-KILL", &id]).status();
+            panic!("it goes on")
+        });
+        ended.unwrap()
+    }
+}
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -48,10 +68,10 @@ async fn it_says_where_it_listens_and_serves_there_as_whom_it_is_told() {
 #[test]
 fn it_ends_well_when_it_is_told_to() {
     for signal in ["-TERM", "-INT"] {
-        let (mut process, _) = broker(&["--listen", "127.0.0.1:0"]);
+        let (process, _) = broker(&["--listen", "127.0.0.1:0"]);
         let sent = Command::new("kill").args([signal, &process.0.id().to_string()]).status().unwrap();
         assert!(sent.success());
-        assert!(process.0.wait().unwrap().success(), "{signal}");
+        assert!(process.end().success(), "{signal}");
     }
 }
 
@@ -65,8 +85,13 @@ fn what_it_cannot_do_is_said_in_one_line() {
         (["--account", "12"], "account id"),
         (["--limits", "some"], "aws-strict"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_tailwater")).arg("broker").args(options).output().unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && told.contains(said), "{options:?}: {told}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tailwater"));
+        let command = command.arg("broker").args(options).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut output = child.stderr.take().unwrap();
+        let ended = Process(child).end();
+        let mut told = String::new();
+        output.read_to_string(&mut told).unwrap();
+        assert!(!ended.success() && told.contains(said), "{options:?}: {told}");
     }
 }

@@ -170,6 +170,21 @@ async fn a_warm_stream_needs_a_committed_account() {
 }
 
 #[tokio::test]
+async fn only_the_last_page_of_a_closed_shard_names_its_children() {
+    let world = World::with_shards(1).await;
+    world.put("k", "first").await;
+    world.put("k", "second").await;
+    assert_eq!(scaled(&world, 2).await.unwrap(), 2);
+    let shard_iterator = world.iterator(0, ShardIteratorType::TrimHorizon).await;
+    let input = GetRecordsInput { shard_iterator, limit: Some(1), stream_arn: None, dry_run: None };
+    let page = world.client.get_records(&input).await.unwrap();
+    assert_eq!((page.records.len(), page.child_shards), (1, None));
+    let page = world.read(page.next_shard_iterator.unwrap()).await;
+    assert_eq!((page.records.len(), page.child_shards.unwrap().len()), (1, 2));
+    assert_eq!(page.next_shard_iterator, None);
+}
+
+#[tokio::test]
 async fn scaling_keeps_to_half_and_double() {
     let world = World::with_shards(4).await;
     assert_eq!(scaled(&world, 5).await.unwrap(), 5);

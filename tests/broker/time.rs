@@ -73,6 +73,19 @@ async fn a_stream_passes_through_its_states_as_the_services_do() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_going_is_read_no_more() {
+    let world = World::configured(slow(), CreateStreamInput::provisioned(name("s"), 1)).await;
+    world.clock.advance(10 * SECOND);
+    world.put("k", "x").await;
+    let iterator = world.iterator(0, ShardIteratorType::TrimHorizon).await;
+    world.client.delete_stream(&world.deletion()).await.unwrap();
+    assert_eq!(world.status().await, StreamStatus::Deleting);
+    assert_eq!(code(world.try_read(iterator).await), FaultCode::ResourceNotFound);
+    let input = world.iterator_input(0, ShardIteratorType::TrimHorizon);
+    assert_eq!(code(world.client.get_shard_iterator(&input).await), FaultCode::ResourceNotFound);
+}
+
+#[tokio::test]
 async fn a_sixth_stream_in_creation_is_refused() {
     let world = World::configured(slow(), CreateStreamInput::provisioned(name("s"), 1)).await;
     for more in ["a", "b", "c", "d"] {
@@ -169,6 +182,23 @@ async fn records_are_forgotten_with_age_and_do_not_come_back() {
     world.client.decrease_stream_retention_period(&shorter).await.unwrap();
     assert!(world.contents(0).await.is_empty());
     world.client.increase_stream_retention_period(&longer(48)).await.unwrap();
+    assert!(world.contents(0).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_longer_retention_brings_nothing_back_even_if_nobody_has_looked() {
+    let world = World::with_shards(1).await;
+    world.put("k", "x").await;
+    // What is too old is swept away at once here, and then not for a while.
+    world.clock.advance(24 * HOUR);
+    world.client.list_streams(&Default::default()).await.unwrap();
+    world.clock.advance(Duration::from_millis(1));
+    let longer = IncreaseStreamRetentionPeriodInput {
+        stream_name: Some(name("s")),
+        retention_period_hours: 48,
+        stream_arn: None,
+    };
+    world.client.increase_stream_retention_period(&longer).await.unwrap();
     assert!(world.contents(0).await.is_empty());
 }
 

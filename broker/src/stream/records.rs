@@ -482,6 +482,18 @@ mod tests {
     }
 
     #[test]
+    fn the_very_moment_of_a_record_finds_it_also_where_a_block_ends() {
+        let mut records = Records::new(at(0));
+        for millis in [1, 1, 2, 2, 3] {
+            // So large that each ends its block.
+            records.append(at(millis), Entry { key: None, data: &[0; BLOCK], encrypted: false });
+        }
+        for (moment, index) in [(0, 1), (1, 1), (2, 3), (3, 5), (4, 6)] {
+            assert_eq!(records.since(at(moment)), index, "at {moment}");
+        }
+    }
+
+    #[test]
     fn a_record_of_a_hundred_bytes_takes_little_more() {
         let mut records = Records::new(at(0));
         let key: PartitionKey = "sensor-1234".parse().unwrap();
