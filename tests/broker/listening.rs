@@ -118,6 +118,23 @@ async fn a_body_may_have_sixteen_mebibytes_and_may_be_waited_for() {
 }
 
 #[tokio::test]
+async fn a_head_has_limits() {
+    let listener = listen(here()).await;
+    let many: String = (0..101).map(|number| format!("X-Number-{number}: 1\r\n")).collect();
+    let answer = exchange(&listener, &call("ListStreams", &many, "{}")).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    let large = format!("X-Large: {}\r\n", "x".repeat(1024 * 1024));
+    let mut stream = TcpStream::connect(listener.address()).await.unwrap();
+    // It may close before all of it is sent.
+    let _ = stream.write_all(call("ListStreams", &large, "{}").as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    let usual = exchange(&listener, &call("ListStreams", "", "{}")).await;
+    assert!(usual.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
 async fn pages_call_only_if_they_are_let_in() {
     let origin = "Origin: http://page.example\r\n";
     let preflight = format!(

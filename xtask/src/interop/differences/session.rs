@@ -216,6 +216,9 @@ impl Session {
             self.world.streams.remove(&stream);
             return Ok(());
         }
+        if self.peer == Peer::KinesisMock {
+            self.settle_consumers(&stream);
+        }
         if call.operation == "UpdateShardCount" {
             // They take other steps to the same end, and differ in all that comes after.
             self.say(&Call::new("DescribeStreamSummary", json!({ "StreamName": stream })), when, tally)?;
@@ -228,6 +231,21 @@ impl Session {
             self.say(&Call::new("ListShards", json!({ "StreamName": stream })), when, tally)?;
         }
         Ok(())
+    }
+}
+
+impl Session {
+    /// Waits until no consumer of theirs comes or goes: they do that a while after they have said so, or, when changes
+    /// overtake one another, never.
+    fn settle_consumers(&mut self, stream: &str) {
+        let arn = format!("arn:aws:kinesis:us-east-1:000000000000:stream/{stream}");
+        let settled = |consumer: &Value| consumer["ConsumerStatus"] == "ACTIVE";
+        for _ in 0..100 {
+            let listed = self.ask(Who::Theirs, "ListStreamConsumers", json!({ "StreamARN": arn })).unwrap_or_default();
+            if listed.get("Consumers").and_then(Value::as_array).is_none_or(|consumers| consumers.iter().all(settled)) {
+                return;
+            }
+        }
     }
 }
 

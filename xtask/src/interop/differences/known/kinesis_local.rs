@@ -108,6 +108,9 @@ pub(super) const KNOWN: &[Known] = &[
                 .of(&["GetShardIterator"])
                 .asked("*\"ShardId\":\"x-*"),
             Sign::new("answer", "200 {*", "400 ResourceNotFoundException").of(&["ListShards"]).asked("*ShardId\":\"*"),
+            Sign::new("answer", "400 ResourceNotFoundException", "400 InvalidArgumentException")
+                .of(&["MergeShards"])
+                .asked("*\":\"x-*"),
         ],
     ),
     known(
