@@ -14,36 +14,19 @@ import hashlib
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import botocore.session
 from aiokpl import Config, Producer
 from aws_kinesis_agg.deaggregator import deaggregate_records
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from checking import check, expect, tally  # noqa: E402
+
 CREDENTIALS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "secret"}
 KEYS = 97
 # Five calls a second are what a shard allows its readers.
 PAUSE = 0.21
-tally = Counter()
-
-
-@contextmanager
-def check(name: str) -> Iterator[None]:
-    """Runs the block; whatever it raises is told, and the next check follows."""
-    try:
-        yield
-    except Exception as fault:
-        tally["failed"] += 1
-        print(f"FAILED {name}: {type(fault).__name__}: {' '.join(str(fault).split())[:500]}", flush=True)
-    else:
-        tally["passed"] += 1
-        print(f"ok {name}", flush=True)
-
-
-def expect(what: str, got, wanted) -> None:
-    if got != wanted:
-        raise AssertionError(f"{what}: expected {wanted!r}, got {got!r}")
 
 
 def settled(client, stream: str) -> None:

@@ -11,36 +11,18 @@ import logging
 import os
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import botocore.session
 from kinesis import Consumer, JsonProcessor, Producer
 from kinesis.processors import KPLJsonProcessor
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from checking import check, expect, tally  # noqa: E402
+
 os.environ.update(AWS_ACCESS_KEY_ID="AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY="secret", AWS_DEFAULT_REGION="us-east-1")
 logging.disable(logging.CRITICAL)
 KEYS = 97
-tally = Counter()
-
-
-@contextmanager
-def check(name: str) -> Iterator[None]:
-    """Runs the block; whatever it raises is told, and the next check follows."""
-    try:
-        yield
-    except Exception as fault:
-        tally["failed"] += 1
-        print(f"FAILED {name}: {type(fault).__name__}: {' '.join(str(fault).split())[:500]}", flush=True)
-    else:
-        tally["passed"] += 1
-        print(f"ok {name}", flush=True)
-
-
-def expect(what: str, got, wanted) -> None:
-    if got != wanted:
-        raise AssertionError(f"{what}: expected {wanted!r}, got {got!r}")
 
 
 class Endpoint:

@@ -26,6 +26,28 @@ pub(super) struct Known {
     pub(super) signs: &'static [Sign],
 }
 
+impl Known {
+    const fn of_kinesalite(
+        what: &'static str,
+        theirs: &'static str,
+        ours: &'static str,
+        why: &'static str,
+        signs: &'static [Sign],
+    ) -> Self {
+        Self { peer: Peer::Kinesalite, what, theirs, ours, why, signs }
+    }
+
+    const fn of_kinesis_local(
+        what: &'static str,
+        theirs: &'static str,
+        ours: &'static str,
+        why: &'static str,
+        signs: &'static [Sign],
+    ) -> Self {
+        Self { peer: Peer::KinesisMock, ..Self::of_kinesalite(what, theirs, ours, why, signs) }
+    }
+}
+
 /// How a difference is known again. A star stands for any text.
 #[derive(Debug)]
 pub(super) struct Sign {

@@ -1,22 +1,11 @@
 //! What kinesalite does otherwise than we do with requests that are in form. Read by `known`.
 
 use super::{Known, Sign};
-use crate::interop::differences::side::Peer;
-
-const fn known(
-    what: &'static str,
-    theirs: &'static str,
-    ours: &'static str,
-    why: &'static str,
-    signs: &'static [Sign],
-) -> Known {
-    Known { peer: Peer::Kinesalite, what, theirs, ours, why, signs }
-}
 
 const LOOSE: &str = "we take ids of shards as loosely here as everywhere: what counts is the number";
 
 pub(super) const KNOWN: &[Known] = &[
-    known(
+    Known::of_kinesalite(
         "what descriptions of streams tell",
         "neither mode nor record size, no counts of channels and queues, no summaries in `ListStreams`",
         "all that the model has but `StreamId`",
@@ -29,7 +18,7 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("StreamSummaries", "absent", "[*").of(&["ListStreams"]),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "`DescribeStream` in pages",
         "passes over `Limit` and `ExclusiveStartShardId`, and lists all shards",
         "lists 100 at most, and tells `HasMoreShards`",
@@ -39,7 +28,7 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("StreamDescription.HasMoreShards", "false", "true").of(&["DescribeStream"]),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "`ListShards` in pages",
         "passes over `MaxResults`, and has no tokens",
         "lists 1,000 at most, and gives a token",
@@ -50,14 +39,14 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("NextToken", "absent", "\"<NextToken>\"").of(&["ListShards"]),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "`ListStreams` that goes on",
         "no token",
         "a token beside `HasMoreStreams`",
         "`NextToken` is newer",
         &[Sign::new("NextToken", "absent", "\"<NextToken>\"").of(&["ListStreams"])],
     ),
-    known(
+    Known::of_kinesalite(
         "the end of a shard",
         "no `ChildShards`; the answer with the last records still brings an iterator",
         "children with the last records, and no iterator",
@@ -67,7 +56,7 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("NextShardIterator", "\"<NextShardIterator>\"", "absent").of(&["GetRecords"]),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "`MillisBehindLatest`",
         "0, but at the end of a shard the time since it was closed",
         "0 when all was read, else the age of the last record read",
@@ -77,7 +66,7 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("MillisBehindLatest", "\"<more than 0>\"", "0").of(&["GetRecords"]),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "`AT_TIMESTAMP` with a sequence number",
         "passes over the time, and reads after the number",
         "an `InvalidArgumentException`",
@@ -91,7 +80,7 @@ pub(super) const KNOWN: &[Known] = &[
         )
         .of(&["GetShardIterator"])],
     ),
-    known(
+    Known::of_kinesalite(
         "`AT_TIMESTAMP` with a time after the last record",
         "does not answer at all",
         "an iterator that waits for the next record",
@@ -100,7 +89,7 @@ pub(super) const KNOWN: &[Known] = &[
             .of(&["GetShardIterator"])
             .asked("*AT_TIMESTAMP*")],
     ),
-    known(
+    Known::of_kinesalite(
         "a time beyond all years",
         "prints it as 1e+33",
         "prints the last millisecond that there is",
@@ -108,7 +97,7 @@ pub(super) const KNOWN: &[Known] = &[
         &[Sign::new("answer", "*timestampInMillis: 1*e+33, *", "*timestampInMillis: 9223372036854775807, *")
             .of(&["GetShardIterator"])],
     ),
-    known(
+    Known::of_kinesalite(
         "an iterator of a stream that was deleted, on a stream of the same name",
         "reads the new stream",
         "a `ResourceNotFoundException`",
@@ -116,7 +105,7 @@ pub(super) const KNOWN: &[Known] = &[
         &[Sign::new("answer", "200 {*", "400 ResourceNotFoundException: Shard shardId-* in stream * does not exist")
             .of(&["GetRecords"])],
     ),
-    known(
+    Known::of_kinesalite(
         "`ExclusiveStartShardId` that is not spelt as listed",
         "compares texts",
         "the number counts; what has none is a `ResourceNotFoundException`",
@@ -130,7 +119,7 @@ pub(super) const KNOWN: &[Known] = &[
                 .asked("*\"ExclusiveStartShardId\":*"),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "`StreamCreationTimestamp` of another stream than there is",
         "is passed over",
         "a `ResourceNotFoundException`",
@@ -139,7 +128,7 @@ pub(super) const KNOWN: &[Known] = &[
             .of(&["ListShards"])
             .asked("*\"StreamCreationTimestamp\":*")],
     ),
-    known(
+    Known::of_kinesalite(
         "ids of shards with two hyphens, such as `shardId-000000000000-1`",
         "what is between the hyphens is the number",
         "there is no such shard",
@@ -147,7 +136,7 @@ pub(super) const KNOWN: &[Known] = &[
         &[Sign::new("answer", "*", "400 ResourceNotFoundException: Could not find shard *-*-* in stream *")
             .asked("*\"shardId-000000000000-1\"*")],
     ),
-    known(
+    Known::of_kinesalite(
         "a shard that is closed already, split once more",
         "splits it again",
         "an `InvalidArgumentException`",
@@ -155,7 +144,7 @@ pub(super) const KNOWN: &[Known] = &[
         &[Sign::new("answer", "200 ", "400 InvalidArgumentException: Shard * has already been merged or split,*")
             .of(&["SplitShard", "MergeShards"])],
     ),
-    known(
+    Known::of_kinesalite(
         "a colon in a tag, and keys that begin with `aws:`",
         "an invalid character",
         "a colon is taken, `aws:` is reserved",
@@ -176,7 +165,7 @@ pub(super) const KNOWN: &[Known] = &[
             .asked("*:*"),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "the number of a record as `SequenceNumberForOrdering`, just after a split or merge",
         "refuses it as not yet possible",
         "takes it",
@@ -185,7 +174,7 @@ pub(super) const KNOWN: &[Known] = &[
             .of(&["PutRecord"])
             .asked("*\"SequenceNumberForOrdering\":\"<number *")],
     ),
-    known(
+    Known::of_kinesalite(
         "`ListShards` of a stream in CREATING or DELETING",
         "an empty list",
         "a `ResourceInUseException`",
@@ -197,7 +186,7 @@ pub(super) const KNOWN: &[Known] = &[
         )
         .of(&["ListShards"])],
     ),
-    known(
+    Known::of_kinesalite(
         "an iterator on a stream in DELETING",
         "gives one",
         "a `ResourceNotFoundException`",
@@ -209,7 +198,7 @@ pub(super) const KNOWN: &[Known] = &[
         )
         .of(&["GetShardIterator"])],
     ),
-    known(
+    Known::of_kinesalite(
         "tags of a stream in DELETING",
         "changes them",
         "a `ResourceInUseException`",
@@ -217,7 +206,7 @@ pub(super) const KNOWN: &[Known] = &[
         &[Sign::new("answer", "200 ", "400 ResourceInUseException: Stream * not ACTIVE, instead in state DELETING")
             .of(&["AddTagsToStream", "RemoveTagsFromStream"])],
     ),
-    known(
+    Known::of_kinesalite(
         "the retention of a stream that is not ACTIVE",
         "changes it",
         "a `ResourceInUseException`",

@@ -1,27 +1,16 @@
 //! What kinesis-local does otherwise than we do. Read by `known`.
 
 use super::{Known, Sign};
-use crate::interop::differences::side::Peer;
-
-const fn known(
-    what: &'static str,
-    theirs: &'static str,
-    ours: &'static str,
-    why: &'static str,
-    signs: &'static [Sign],
-) -> Known {
-    Known { peer: Peer::KinesisMock, what, theirs, ours, why, signs }
-}
 
 pub(super) const KNOWN: &[Known] = &[
-    known(
+    Known::of_kinesis_local(
         "members without a value",
         "`null`",
         "are left out",
         "the service leaves them out",
         &[Sign::new("*", "null", "absent")],
     ),
-    known(
+    Known::of_kinesis_local(
         "what is newer in the model",
         "is not told: counts of channels and queues, record size, tokens and summaries of `ListStreams`, ARNs in answers",
         "is told",
@@ -35,14 +24,14 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("StreamARN", "absent", "\"arn:*").of(&["UpdateShardCount"]),
         ],
     ),
-    known(
+    Known::of_kinesis_local(
         "`EncryptionType` of what is not encrypted",
         "`NONE`, with every record put or got",
         "is left out; descriptions say `NONE`",
         "so the service has been recorded",
         &[Sign::new("*EncryptionType", "\"NONE\"", "absent").of(&["PutRecord", "PutRecords", "GetRecords"])],
     ),
-    known(
+    Known::of_kinesis_local(
         "the hash keys of the shards of a new stream",
         "divides 2^128 - 1, so that all but the last shard are one key short",
         "divides 2^128",
@@ -60,14 +49,14 @@ pub(super) const KNOWN: &[Known] = &[
             ]),
         ],
     ),
-    known(
+    Known::of_kinesis_local(
         "how many on-demand streams an account may have",
         "10",
         "50",
         "the present quota",
         &[Sign::new("OnDemandStreamCountLimit", "10", "50").of(&["DescribeLimits"])],
     ),
-    known(
+    Known::of_kinesis_local(
         "too many or too few shards as a target",
         "an `InvalidArgumentException`, and half of an odd number is rounded down",
         "a `LimitExceededException`, and less than half is too few",
@@ -77,28 +66,28 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("answer", "200 {*", "400 LimitExceededException").of(&["UpdateShardCount"]),
         ],
     ),
-    known(
+    Known::of_kinesis_local(
         "a cut iterator",
         "status 500",
         "an `InvalidArgumentException`",
         "what a caller sends is the caller's fault",
         &[Sign::new("answer", "500 *", "400 InvalidArgumentException").of(&["GetRecords"]).asked("*cut>*")],
     ),
-    known(
+    Known::of_kinesis_local(
         "a split at a shard's first hash key, or the one behind it",
         "splits",
         "an `InvalidArgumentException`",
         "the new key must be greater than one plus the first",
         &[Sign::new("answer", "200 *", "400 InvalidArgumentException").of(&["SplitShard"])],
     ),
-    known(
+    Known::of_kinesis_local(
         "splitting, merging and scaling a stream in on-demand mode",
         "does it, or refuses it for another reason",
         "a `ValidationException`",
         "the service refuses it so",
         &[Sign::new("answer", "*", "400 ValidationException").of(&["SplitShard", "MergeShards", "UpdateShardCount"])],
     ),
-    known(
+    Known::of_kinesis_local(
         "ids of shards that are not spelt as listed",
         "compares texts",
         "the number counts, as it stands behind the first hyphen",
@@ -113,7 +102,7 @@ pub(super) const KNOWN: &[Known] = &[
                 .asked("*\":\"x-*"),
         ],
     ),
-    known(
+    Known::of_kinesis_local(
         "`TRIM_HORIZON`, `LATEST` or `AT_TIMESTAMP` with a sequence number",
         "passes over it",
         "an `InvalidArgumentException`",
@@ -122,7 +111,7 @@ pub(super) const KNOWN: &[Known] = &[
             .of(&["GetShardIterator"])
             .asked("*\"StartingSequenceNumber\":*")],
     ),
-    known(
+    Known::of_kinesis_local(
         "`AT_TIMESTAMP` with a time to come",
         "an iterator",
         "an `InvalidArgumentException`",
@@ -131,7 +120,7 @@ pub(super) const KNOWN: &[Known] = &[
             .of(&["GetShardIterator"])
             .asked("*\"Timestamp\":4102444800.0}")],
     ),
-    known(
+    Known::of_kinesis_local(
         "a sequence number of another shard",
         "a `ResourceNotFoundException`",
         "an `InvalidArgumentException`",
@@ -140,7 +129,7 @@ pub(super) const KNOWN: &[Known] = &[
             .of(&["GetShardIterator"])
             .asked("*_SEQUENCE_NUMBER\",\"StartingSequenceNumber\":*")],
     ),
-    known(
+    Known::of_kinesis_local(
         "tags in pages",
         "no order, and characters of `ExclusiveStartTagKey` are judged",
         "in the order of their keys, behind any text",
@@ -152,49 +141,49 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("Tags[]*", "*", "*").of(&["ListTagsForStream", "ListTagsForResource"]),
         ],
     ),
-    known(
+    Known::of_kinesis_local(
         "a listing of consumers that is whole",
         "brings a token all the same",
         "brings none",
         "a token says that there is more",
         &[Sign::new("NextToken", "\"<NextToken>\"", "absent").of(&["ListStreamConsumers"])],
     ),
-    known(
+    Known::of_kinesis_local(
         "tags of a consumer",
         "are told with it",
         "are told by `ListTagsForResource`",
         "the model's description of a consumer has none",
         &[Sign::new("ConsumerDescription.Tags", "{}", "absent").of(&["DescribeStreamConsumer"])],
     ),
-    known(
+    Known::of_kinesis_local(
         "a tag that is to be taken away and is not there",
         "a `ResourceNotFoundException`",
         "is no fault",
         "nothing says that it is one, and `RemoveTagsFromStream` has been recorded to take it",
         &[Sign::new("answer", "400 ResourceNotFoundException", "200 ").of(&["UntagResource"])],
     ),
-    known(
+    Known::of_kinesis_local(
         "the policy of a stream that was deleted",
         "holds for the next stream of the name",
         "goes with it",
         "a policy is a stream's, not a name's",
         &[Sign::new("answer", "200 {\"Policy\":*", "400 ResourceNotFoundException").of(&["GetResourcePolicy"])],
     ),
-    known(
+    Known::of_kinesis_local(
         "a deletion that is refused because of consumers",
         "deletes the stream nevertheless",
         "does nothing",
         "a call that is refused does nothing",
         &[Sign::new("answer", "400 ResourceNotFoundException", "200 {*").of(&["DescribeStreamSummary"])],
     ),
-    known(
+    Known::of_kinesis_local(
         "how records are spread in a stream in on-demand mode",
         "is not told",
         "`USER_PARTITION_KEY`, if nothing else was asked for",
         "it is newer in the model",
         &[Sign::new("StreamDescriptionSummary.RecordDistributionStrategy", "absent", "\"USER_PARTITION_KEY\"")],
     ),
-    known(
+    Known::of_kinesis_local(
         "the shards at a moment before the stream was made, such as the trim horizon of a young stream",
         "all",
         "those that it began with",
@@ -204,21 +193,21 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("Shards[]", "* items", "* items").of(&["ListShards"]).asked("*AT_TRIM_HORIZON*"),
         ],
     ),
-    known(
+    Known::of_kinesis_local(
         "the order of metrics",
         "as they were asked for",
         "as the model lists them",
         "a set has no order; this one does not change with the calls",
         &[Sign::new("*ShardLevelMetrics[]", "\"*\"", "\"*\"")],
     ),
-    known(
+    Known::of_kinesis_local(
         "a listing of shards behind one whose id is not spelt as listed",
         "compares texts",
         "the number counts",
         "so the service has been recorded",
         &[Sign::new("Shards[]", "* items", "* items").of(&["ListShards"]).asked("*{\"ShardFilter\":{\"ShardId\":*")],
     ),
-    known(
+    Known::of_kinesis_local(
         "a closed shard that is to be split or merged",
         "a `ResourceInUseException`",
         "an `InvalidArgumentException`",
@@ -226,7 +215,7 @@ pub(super) const KNOWN: &[Known] = &[
         &[Sign::new("answer", "400 ResourceInUseException", "400 InvalidArgumentException")
             .of(&["SplitShard", "MergeShards"])],
     ),
-    known(
+    Known::of_kinesis_local(
         "the numbers with which shards begin and end",
         "are no place to read from, nor to order by",
         "are such a place, and order, unless they are of a time to come",
@@ -243,14 +232,14 @@ pub(super) const KNOWN: &[Known] = &[
                 .asked("*\"SequenceNumberForOrdering\":*"),
         ],
     ),
-    known(
+    Known::of_kinesis_local(
         "how far behind a reader is whose page did not hold all",
         "0, at times",
         "the age of the last record read",
         "that is what the service documents",
         &[Sign::new("MillisBehindLatest", "0", "\"<more than 0>\"").of(&["GetRecords"])],
     ),
-    known(
+    Known::of_kinesis_local(
         "keys of tags that begin with `aws:`, which are to be taken away",
         "an `InvalidArgumentException`",
         "are no fault",

@@ -1,22 +1,11 @@
 //! Limits that the service has changed since kinesalite was written, and that we keep as they are now. Read by `known`.
 
 use super::{Known, Sign};
-use crate::interop::differences::side::Peer;
-
-const fn known(
-    what: &'static str,
-    theirs: &'static str,
-    ours: &'static str,
-    why: &'static str,
-    signs: &'static [Sign],
-) -> Known {
-    Known { peer: Peer::Kinesalite, what, theirs, ours, why, signs }
-}
 
 const RETENTION: &[&str] = &["IncreaseStreamRetentionPeriod", "DecreaseStreamRetentionPeriod"];
 
 pub(super) const KNOWN: &[Known] = &[
-    known(
+    Known::of_kinesalite(
         "hours of retention beyond 168, or below 1",
         "a `ValidationException`: 1 to 168",
         "an `InvalidArgumentException`, below 24 and above 8760",
@@ -30,7 +19,7 @@ pub(super) const KNOWN: &[Known] = &[
             .of(RETENTION),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "more than ten tags, or keys of tags, in a call",
         "a `ValidationException`: at most 10",
         "up to 200 tags, and 50 keys, in a call, and 50 on a stream",
@@ -40,7 +29,7 @@ pub(super) const KNOWN: &[Known] = &[
                 .of(&["AddTagsToStream", "RemoveTagsFromStream"]),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "`Limit` of `ListTagsForStream` beyond 10",
         "a `ValidationException`: at most 10",
         "up to 50",
@@ -50,7 +39,7 @@ pub(super) const KNOWN: &[Known] = &[
                 .of(&["ListTagsForStream"]),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "more than 100,000 shards asked for",
         "a `ValidationException`: at most 100000",
         "a `LimitExceededException`, by the account's quota",
@@ -64,7 +53,7 @@ pub(super) const KNOWN: &[Known] = &[
             .of(&["CreateStream"]),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "records beyond a MiB",
         "a `ValidationException` where the data is larger; the key is not counted",
         "an `InvalidArgumentException` where data and key are larger than the stream takes, which is 1 MiB if nothing else is \
@@ -81,7 +70,7 @@ pub(super) const KNOWN: &[Known] = &[
             .of(&["PutRecord"]),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "how many streams `ListStreams` lists",
         "10, if no `Limit` is given",
         "100",

@@ -2,17 +2,6 @@
 //! Read by `known`.
 
 use super::{Known, Sign};
-use crate::interop::differences::side::Peer;
-
-const fn known(
-    what: &'static str,
-    theirs: &'static str,
-    ours: &'static str,
-    why: &'static str,
-    signs: &'static [Sign],
-) -> Known {
-    Known { peer: Peer::Kinesalite, what, theirs, ours, why, signs }
-}
 
 const NO_STREAM: &str = "Value null at 'streamName' failed to satisfy constraint: Member must not be null";
 const NO_KEY: &str = "Value null at '*artitionKey' failed to satisfy constraint: Member must not be null";
@@ -62,7 +51,7 @@ const NEWER: &[&str] = &[
 ];
 
 pub(super) const KNOWN: &[Known] = &[
-    known(
+    Known::of_kinesalite(
         "a stream that is not named",
         "a `ValidationException`: `streamName` must not be null",
         "an `InvalidArgumentException`: either name or ARN should be provided",
@@ -76,7 +65,7 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("entry", NO_STREAM, "none"),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "the pattern of hash keys and sequence numbers, as a refusal prints it",
         r"`0\|([1-9]\d{0,38})`",
         r"`^(0\|([1-9]\d{0,38}))$`",
@@ -87,7 +76,7 @@ pub(super) const KNOWN: &[Known] = &[
             r"Value '*' at '*' failed to satisfy constraint: Member must satisfy regular expression pattern: ^(0|([1-9]\d{0,*}))$",
         )],
     ),
-    known(
+    Known::of_kinesalite(
         "hash keys and sequence numbers that begin with 0, or are too long",
         "takes them, where the first digit, or the last ones, fit the pattern",
         "a `ValidationException`",
@@ -98,7 +87,7 @@ pub(super) const KNOWN: &[Known] = &[
             r"Value '*' at '*' failed to satisfy constraint: Member must satisfy regular expression pattern: ^(0|([1-9]\d{0,*}))$",
         )],
     ),
-    known(
+    Known::of_kinesalite(
         "a record without a partition key",
         "`partitionKey` is told among the entries of a `ValidationException`",
         "it is told alone, once the other members are in order",
@@ -108,7 +97,7 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("entry", NO_KEY, "none, but 400 *").of(&["PutRecord", "PutRecords"]),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "a new stream without a number of shards",
         "`shardCount` is told among the entries of a `ValidationException`",
         "it is told alone, once the other members are in order",
@@ -120,7 +109,7 @@ pub(super) const KNOWN: &[Known] = &[
         )
         .of(&["CreateStream"])],
     ),
-    known(
+    Known::of_kinesalite(
         "a body that is a list",
         "takes it for a structure without members",
         "a `SerializationException`",
@@ -132,14 +121,14 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("answer", "404 {*UnknownOperationException*}", "400 {*SerializationException*}").asked("*[1]"),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "a body that is not UTF-8",
         "takes a replacement character for what is not",
         "a `SerializationException`",
         "JSON is UTF-8",
         &[Sign::new("*", "*", "*400 SerializationException").asked("*\u{fffd}*")],
     ),
-    known(
+    Known::of_kinesalite(
         "a target with more than one dot, such as `Kinesis_20131202.ListStreams.x`",
         "what is behind the second dot is passed over",
         "an `UnknownOperationException`",
@@ -147,7 +136,7 @@ pub(super) const KNOWN: &[Known] = &[
         &[Sign::new("*", "*", "*400 UnknownOperationException")
             .asked("*[x-amz-target: Kinesis_20131202.ListStreams.x]*")],
     ),
-    known(
+    Known::of_kinesalite(
         "`null` in a list or a map",
         "passes over it, or ends",
         "a refusal",
@@ -162,7 +151,7 @@ pub(super) const KNOWN: &[Known] = &[
             .asked("*null*"),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "members that are newer than kinesalite",
         "passes over `Tags` in `CreateStream`, and others",
         "reads them, and refuses what they cannot be",
@@ -175,7 +164,7 @@ pub(super) const KNOWN: &[Known] = &[
                 .asked("*\"Tags\":*"),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "operations that are newer than kinesalite",
         "an `UnknownOperationException`",
         "does what they say; queues, channels and, for now, subscriptions are an `UnknownOperationException` that says so",
@@ -185,14 +174,14 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("entry", "none, but 400 UnknownOperationException", "*").of(NEWER),
         ],
     ),
-    known(
+    Known::of_kinesalite(
         "bodies between 7 and 16 MiB",
         "status 413",
         "are read",
         "10 MiB of data in base64, with keys, are more than 13 MiB",
         &[Sign::new("answer", "413 ", "200 {*")],
     ),
-    known(
+    Known::of_kinesalite(
         "the answer to a body that is too large",
         "comes in chunks",
         "says its length, which is 0",
