@@ -24,6 +24,8 @@ pub(super) struct Known {
     /// Why ours is right, or at least not wrong.
     pub(super) why: &'static str,
     pub(super) signs: &'static [Sign],
+    /// Whether chance, or the pace of the peer, may keep it from showing in a whole run.
+    pub(super) seldom: bool,
 }
 
 impl Known {
@@ -34,7 +36,11 @@ impl Known {
         why: &'static str,
         signs: &'static [Sign],
     ) -> Self {
-        Self { peer: Peer::Kinesalite, what, theirs, ours, why, signs }
+        Self { peer: Peer::Kinesalite, what, theirs, ours, why, signs, seldom: false }
+    }
+
+    const fn seldom(self) -> Self {
+        Self { seldom: true, ..self }
     }
 
     const fn of_kinesis_local(

@@ -69,10 +69,10 @@ impl Tally {
         self.failed.len()
     }
 
-    /// What is said to be known, and has not shown by any of its signs.
+    /// What is said to be known, and has not shown by any of its signs. What shows seldom is not missed.
     pub(super) fn absent(&self) -> Vec<String> {
         let has_shown = |at: usize| self.shown.keys().any(|(known, _)| *known == at);
-        let absent = all().enumerate().filter(|(at, _)| !has_shown(*at));
+        let absent = all().enumerate().filter(|(at, known)| !known.seldom && !has_shown(*at));
         absent.map(|(_, known)| format!("{}: {}", known.peer.name(), known.what)).collect()
     }
 }

@@ -100,6 +100,12 @@ pub(super) const KNOWN: &[Known] = &[
             Sign::new("answer", "400 ResourceNotFoundException", "400 InvalidArgumentException")
                 .of(&["MergeShards"])
                 .asked("*\":\"x-*"),
+            Sign::new("answer", "400 ResourceNotFoundException", "400 InvalidArgumentException")
+                .of(&["MergeShards"])
+                .asked("*\":\"0\"*"),
+            Sign::new("answer", "400 ResourceNotFoundException", "200 {*")
+                .of(&["GetShardIterator"])
+                .asked("*\"ShardId\":\"0\"*"),
         ],
     ),
     Known::of_kinesis_local(
@@ -161,7 +167,8 @@ pub(super) const KNOWN: &[Known] = &[
         "is no fault",
         "nothing says that it is one, and `RemoveTagsFromStream` has been recorded to take it",
         &[Sign::new("answer", "400 ResourceNotFoundException", "200 ").of(&["UntagResource"])],
-    ),
+    )
+    .seldom(),
     Known::of_kinesis_local(
         "the policy of a stream that was deleted",
         "holds for the next stream of the name",
@@ -248,4 +255,37 @@ pub(super) const KNOWN: &[Known] = &[
             .of(&["RemoveTagsFromStream"])
             .asked("*\"aws:x\"*")],
     ),
+    Known::of_kinesis_local(
+        "consumers that come and go shortly after one another",
+        "one change may undo another: who was registered is lost, or who was deregistered is there again",
+        "each change holds",
+        "a call that is answered with success has done what it says",
+        &[
+            Sign::new("answer", "400 ResourceNotFoundException", "200 *")
+                .of(&["DeregisterStreamConsumer", "DescribeStreamConsumer"]),
+            Sign::new("answer", "200 *", "400 ResourceNotFoundException")
+                .of(&["DeregisterStreamConsumer", "DescribeStreamConsumer"]),
+            Sign::new("answer", "400 ResourceInUseException", "200 *").of(&["RegisterStreamConsumer", "DeleteStream"]),
+            Sign::new("answer", "200 *", "400 ResourceInUseException").of(&["RegisterStreamConsumer", "DeleteStream"]),
+            Sign::new("StreamDescriptionSummary.ConsumerCount", "*", "*").of(&["DescribeStreamSummary"]),
+            Sign::new("Consumers[]*", "*", "*").of(&["ListStreamConsumers"]),
+        ],
+    )
+    .seldom(),
+    Known::of_kinesis_local(
+        "the parents of a merged shard, where a reader is told its children",
+        "in any order",
+        "the lower one first",
+        "as the listing tells them: `ParentShardId`, then `AdjacentParentShardId`",
+        &[Sign::new("ChildShards[].ParentShards[]", "\"shardId-*", "\"shardId-*").of(&["GetRecords"])],
+    )
+    .seldom(),
+    Known::of_kinesis_local(
+        "how many shards there are after scaling",
+        "one more than asked for, if shards were merged before",
+        "as many as asked for",
+        "that is what scaling is for",
+        &[Sign::new("StreamDescriptionSummary.OpenShardCount", "*", "*").of(&["DescribeStreamSummary"])],
+    )
+    .seldom(),
 ];
