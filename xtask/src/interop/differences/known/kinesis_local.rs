@@ -274,7 +274,7 @@ pub(super) const KNOWN: &[Known] = &[
     .seldom(),
     Known::of_kinesis_local(
         "the parents of a merged shard, where a reader is told its children",
-        "in any order",
+        "not in this order, as seen once",
         "the lower one first",
         "as the listing tells them: `ParentShardId`, then `AdjacentParentShardId`",
         &[Sign::new("ChildShards[].ParentShards[]", "\"shardId-*", "\"shardId-*").of(&["GetRecords"])],
@@ -282,10 +282,10 @@ pub(super) const KNOWN: &[Known] = &[
     .seldom(),
     Known::of_kinesis_local(
         "how many shards there are after scaling",
-        "one more than asked for, if shards were merged before",
+        "seen once: two, where one was asked for of a stream whose shards had been merged",
         "as many as asked for",
         "that is what scaling is for",
-        &[Sign::new("StreamDescriptionSummary.OpenShardCount", "*", "*").of(&["DescribeStreamSummary"])],
+        &[Sign::new("StreamDescriptionSummary.OpenShardCount", "2", "1").of(&["DescribeStreamSummary"])],
     )
     .seldom(),
 ];
