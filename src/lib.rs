@@ -9,6 +9,10 @@ pub use tailwater_wire as wire;
 #[doc(inline)]
 pub use tailwater_client as client;
 
+#[cfg(feature = "producer")]
+#[doc(inline)]
+pub use tailwater_producer as producer;
+
 #[cfg(feature = "broker")]
 #[doc(inline)]
 pub use tailwater_broker as broker;

@@ -6,7 +6,7 @@ use crate::credentials::{CachedCredentials, Keys};
 use crate::endpoint::account_of;
 use crate::error::Error;
 use crate::judge::{Verdict, judge};
-use crate::retry::Budget;
+use crate::retry::RetryBudget;
 use crate::skew::{self, Skew};
 use crate::subscription::Subscription;
 use crate::transport::{Cut, Sent, Transport};
@@ -28,7 +28,7 @@ pub(crate) struct Caller {
     transport: Arc<dyn Transport>,
     credentials: CachedCredentials,
     skew: Skew,
-    budget: Mutex<Budget>,
+    budget: Mutex<RetryBudget>,
     chance: Mutex<fastrand::Rng>,
 }
 
@@ -70,7 +70,7 @@ impl Caller {
         Self {
             credentials: CachedCredentials::new(Arc::clone(&config.credentials)),
             skew: Skew::default(),
-            budget: Mutex::new(Budget::new(config.retry.budget)),
+            budget: Mutex::new(RetryBudget::new(config.retry.budget)),
             chance: Mutex::new(config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
             transport,
             config,
@@ -87,7 +87,7 @@ impl Caller {
         let spoken = Spoken::new(C::OPERATION, input, codec, input.size_hint());
         let mut waits = self.config.retry.waits();
         let mut resigned = false;
-        self.with_budget(Budget::earn);
+        self.with_budget(RetryBudget::earn);
         for attempt in 1.. {
             let deadline = over.min(Instant::now() + self.config.attempt_timeout);
             let failed = match self.attempt::<C>(&spoken, attempt, deadline).await {
@@ -113,7 +113,7 @@ impl Caller {
                 }
             };
             let again = Instant::now() + wait;
-            if again >= over || !self.with_budget(Budget::spend) {
+            if again >= over || !self.with_budget(RetryBudget::spend) {
                 return Err(error);
             }
             tracing::debug!(%error, ?wait, "calling again");
@@ -122,7 +122,7 @@ impl Caller {
         unreachable!("attempts are counted from one and the loop has no end")
     }
 
-    fn with_budget<T>(&self, act: impl FnOnce(&mut Budget) -> T) -> T {
+    fn with_budget<T>(&self, act: impl FnOnce(&mut RetryBudget) -> T) -> T {
         act(&mut self.budget.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -53,6 +53,6 @@ pub use crate::endpoint::{Endpoint, EndpointFault, EndpointRules, EndpointUrl};
 pub use crate::error::Error;
 pub use crate::kinesis::Client;
 pub use crate::pages::Pages;
-pub use crate::retry::RetryPolicy;
+pub use crate::retry::{RetryBudget, RetryPolicy};
 pub use crate::subscription::Subscription;
 pub use crate::transport::{Answer, Cut, HttpTransport, Sent, Transport};

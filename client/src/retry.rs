@@ -92,8 +92,17 @@ impl Waits {
 
 /// Repetitions that all calls share. In an outage, when every call fails, traffic grows by a tenth, not by the number of
 /// attempts.
+///
+/// ```
+/// use tailwater_client::RetryBudget;
+///
+/// let mut budget = RetryBudget::new(1);
+/// assert!(budget.spend() && !budget.spend());
+/// (0..10).for_each(|_| budget.earn());
+/// assert!(budget.spend());
+/// ```
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub struct RetryBudget {
     /// In tenths of a repetition.
     saved: u64,
     most: u64,
@@ -101,19 +110,21 @@ pub(crate) struct Budget {
 
 const TENTHS: u64 = 10;
 
-impl Budget {
-    pub(crate) fn new(repetitions: u32) -> Self {
+impl RetryBudget {
+    /// A budget with so many saved up, which is also the most.
+    #[must_use]
+    pub fn new(repetitions: u32) -> Self {
         let most = u64::from(repetitions) * TENTHS;
         Self { saved: most, most }
     }
 
     /// A first attempt is made.
-    pub(crate) fn earn(&mut self) {
+    pub fn earn(&mut self) {
         self.saved = (self.saved + 1).min(self.most);
     }
 
     /// Whether there is a repetition to spend.
-    pub(crate) fn spend(&mut self) -> bool {
+    pub fn spend(&mut self) -> bool {
         let Some(left) = self.saved.checked_sub(TENTHS) else { return false };
         self.saved = left;
         true
@@ -159,7 +170,7 @@ mod tests {
             saved in 0..50_u32,
             calls in prop::collection::vec(0..5_u32, 0..400),
         ) {
-            let (mut budget, mut repeated) = (Budget::new(saved), 0_u64);
+            let (mut budget, mut repeated) = (RetryBudget::new(saved), 0_u64);
             for wanted in &calls {
                 budget.earn();
                 repeated += (0..*wanted).filter(|_| budget.spend()).count() as u64;

@@ -55,6 +55,6 @@ pub use crate::partition_key::PartitionKey;
 pub use crate::position::Position;
 pub use crate::sequence::{Digits, SequenceNumber};
 pub use crate::shard::ShardId;
-pub use crate::stream::{StreamArn, StreamName};
+pub use crate::stream::{StreamArn, StreamName, StreamRef};
 pub use crate::timestamp::Timestamp;
 pub use crate::user_record::UserRecord;

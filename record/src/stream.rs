@@ -98,3 +98,74 @@ impl fmt::Display for StreamArn {
 }
 
 through_text!(StreamArn, "stream ARN");
+
+/// A stream as somebody names it: by its name, in the account of the caller, or by its ARN, in any.
+///
+/// ```
+/// use tailwater_record::{StreamName, StreamRef};
+///
+/// let by_name: StreamRef = "orders".parse()?;
+/// let by_arn: StreamRef = "arn:aws:kinesis:eu-central-1:123456789012:stream/orders".parse()?;
+/// assert_eq!(by_name.name(), by_arn.name());
+/// assert!(by_name.arn().is_none() && by_name != by_arn);
+/// # Ok::<(), tailwater_record::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum StreamRef {
+    /// By name.
+    Name(StreamName),
+    /// By ARN.
+    Arn(StreamArn),
+}
+
+impl StreamRef {
+    /// The stream's name, however it is named.
+    #[must_use]
+    pub fn name(&self) -> &StreamName {
+        match self {
+            Self::Name(name) => name,
+            Self::Arn(arn) => arn.name(),
+        }
+    }
+
+    /// The ARN, if it is named so.
+    #[must_use]
+    pub fn arn(&self) -> Option<&StreamArn> {
+        match self {
+            Self::Name(_) => None,
+            Self::Arn(arn) => Some(arn),
+        }
+    }
+}
+
+impl From<StreamName> for StreamRef {
+    fn from(name: StreamName) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl From<StreamArn> for StreamRef {
+    fn from(arn: StreamArn) -> Self {
+        Self::Arn(arn)
+    }
+}
+
+impl FromStr for StreamRef {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        // No name has a colon.
+        if text.contains(':') { text.parse().map(Self::Arn) } else { text.parse().map(Self::Name) }
+    }
+}
+
+impl fmt::Display for StreamRef {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => name.fmt(out),
+            Self::Arn(arn) => arn.fmt(out),
+        }
+    }
+}
+
+through_text!(StreamRef, "stream");

@@ -129,6 +129,12 @@ impl Packed {
         self.first.explicit_hash_key.unwrap_or_else(|| HashKey::of(&self.first.partition_key))
     }
 
+    /// The explicit hash key of the first user record, if it was given one. One record alone does not hold it either.
+    #[must_use]
+    pub fn explicit_hash_key(&self) -> Option<HashKey> {
+        self.first.explicit_hash_key
+    }
+
     /// How many user records are inside.
     #[must_use]
     pub fn records(&self) -> usize {
