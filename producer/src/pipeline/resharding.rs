@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tailwater_client as client;
 use tailwater_record::{HashRange, UserRecord};
+use tailwater_wire::FaultCode;
 use tokio::time::Instant;
 
 /// Producers that see the same reshard do not ask at the same moment.
@@ -74,6 +75,7 @@ impl Pipeline {
             }
             Err(source) => {
                 self.inquire_later(now);
+                let missing = source.code() == Some(&FaultCode::ResourceNotFound);
                 let (lasting, error) = (!source.is_retryable(), Error::Call { source });
                 self.trend.failed(&error);
                 self.tell(Event::Undescribed { error: error.clone() });
@@ -82,11 +84,39 @@ impl Pipeline {
                     self.unrouted_bytes = 0;
                     self.fail_unrouted(records, error.clone());
                 }
+                if missing {
+                    self.fail_doubtful(now, &error);
+                }
                 self.inquiry.last_error = Some(error);
             }
         }
         self.admit();
         self.report_flushes();
+    }
+
+    /// The stream is gone. If it is made anew, its shards may have the same names and other hash keys, so nothing is sent by
+    /// the old listing.
+    pub(super) fn doubt(&mut self, now: Instant) {
+        let keys: Vec<LaneKey> = self.lanes.iter().filter(|(_, lane)| !lane.closing).map(|(key, _)| key).collect();
+        for key in keys {
+            self.lanes[key].awaits_listing = Some(self.listing + 1);
+            self.schedule(now, key);
+        }
+    }
+
+    /// The stream is still gone: what waits for a listing comes back, unless it waits for somebody to act.
+    fn fail_doubtful(&mut self, now: Instant, error: &Error) {
+        self.route(now);
+        let waits = |lane: &Lane| lane.awaits_listing.is_some() && lane.stopped.is_none();
+        let keys: Vec<LaneKey> = self.lanes.iter().filter(|(_, lane)| waits(lane)).map(|(key, _)| key).collect();
+        for key in keys {
+            for mut parcel in self.lanes[key].drain() {
+                let shard = self.lanes[key].shard.clone();
+                let records = parcel.records().into_iter().map(|(_, number, record)| (number, record)).collect();
+                self.fail(shard, error.clone(), parcel.attempts, records, parcel.cost);
+            }
+            self.schedule(now, key);
+        }
     }
 
     /// The description will never come: whoever was to bring it is gone.

@@ -44,6 +44,9 @@ impl Pipeline {
                     Whole::Poisoned => self.bisect(now, parcels, &error),
                     Whole::Permanent(error) => {
                         self.want_description(now);
+                        if code == Some(FaultCode::ResourceNotFound) {
+                            self.doubt(now);
+                        }
                         self.give_up_all(now, parcels, &error);
                     }
                 }
