@@ -401,6 +401,46 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_page_on_configuration_tells_every_setting_and_its_default() {
+        let settings = Settings::default();
+        let debug = |value: &dyn fmt::Debug| format!("`{value:?}`");
+        let defaults = [
+            ("ordering", debug(&settings.ordering)),
+            ("on_failure", debug(&settings.on_failure)),
+            ("on_ambiguity", debug(&settings.on_ambiguity)),
+            ("aggregation", debug(&settings.aggregation)),
+            ("outer_key", debug(&settings.outer_key)),
+            ("aggregate_bytes", debug(&settings.aggregate_bytes)),
+            ("linger", debug(&settings.linger)),
+            ("budget", debug(&settings.budget)),
+            ("requests", debug(&settings.requests)),
+            ("request_records", debug(&settings.request_records)),
+            ("request_bytes", debug(&settings.request_bytes)),
+            ("shard_rate", debug(&settings.shard_rate)),
+            ("patience", debug(&settings.patience)),
+            ("waits", format!("`{:?}`, `{:?}`", settings.first_wait, settings.longest_wait)),
+            ("retry_budget", debug(&settings.retry_budget)),
+            ("recheck", debug(&settings.recheck)),
+            ("aggregate_records", "no limit".to_owned()),
+            ("time_to_live", "never".to_owned()),
+            ("failure_hook", "a warning in the log".to_owned()),
+            ("metrics", "none".to_owned()),
+            ("shard_labels", debug(&Config::default().shard_labels)),
+            ("seed", "another each time".to_owned()),
+        ];
+        let page = include_str!("../../docs/configuration.md");
+        for (name, default) in &defaults {
+            assert!(page.contains(&format!("| `with_{name}` | {default} |")), "{name}: {default}");
+        }
+        let source = include_str!("config.rs");
+        assert_eq!(
+            source.matches(concat!("pub fn", " with_")).count(),
+            defaults.len(),
+            "every setter stands here and on the page"
+        );
+    }
+
+    #[test]
     fn all_that_is_wrong_is_told_at_once_and_the_default_is_right() {
         assert_eq!(Config::default().faults(), []);
         let config = Config::default()

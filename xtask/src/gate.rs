@@ -13,13 +13,22 @@ const COMBINATIONS: &[&str] = &[
     "-p tailwater-record --no-default-features",
     "-p tailwater-wire --no-default-features",
     "-p tailwater-client --no-default-features",
+    "-p tailwater-producer --no-default-features",
     "-p tailwater-broker --no-default-features",
     "-p tailwater --no-default-features --features broker",
+    "-p tailwater --no-default-features --features producer",
 ];
 
 /// What is published, in an order in which each needs only those before it.
-const PACKAGES: &[&str] =
-    &["tailwater-record", "tailwater-wire", "tailwater-client", "tailwater-broker", "tailwater", "tailwater-cli"];
+const PACKAGES: &[&str] = &[
+    "tailwater-record",
+    "tailwater-wire",
+    "tailwater-client",
+    "tailwater-producer",
+    "tailwater-broker",
+    "tailwater",
+    "tailwater-cli",
+];
 
 /// Runs every check; stops at the first that fails.
 pub(crate) fn run_all() -> Outcome {
