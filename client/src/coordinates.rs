@@ -23,6 +23,12 @@ pub struct Coordinates {
 }
 
 impl Coordinates {
+    /// Those of a first call that nobody answered, for whoever makes an error by hand, as in a test.
+    #[must_use]
+    pub fn new(operation: Operation) -> Self {
+        Self { operation, stream: None, shard: None, attempt: 1, request_id: None }
+    }
+
     pub(crate) fn of(operation: Operation, input: &impl Shape, attempt: u32, request_id: Option<String>) -> Self {
         let names = Names::of(input);
         let stream = names.stream_arn.or(names.consumer_arn).or(names.stream_name);

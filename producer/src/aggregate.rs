@@ -92,6 +92,7 @@ impl Aggregator {
             {
                 self.close()
             }
+            Some(open) if open.numbers.len() > 1 && self.packer.size() + added > sizes.target => self.close(),
             _ => None,
         };
         if self.open.is_none() && self.limit != sizes.limit {

@@ -188,7 +188,7 @@ impl Lane {
     /// Makes all that waits due now; true if that closed a parcel.
     pub(crate) fn hurry(&mut self, now: Instant) -> bool {
         let closed = self.close_open(now);
-        for parcel in &mut self.queue {
+        for parcel in self.first.iter_mut().chain(&mut self.queue) {
             parcel.due = parcel.due.min(now);
         }
         closed

@@ -10,6 +10,9 @@ use tokio::time::Instant;
 /// Records on a page.
 pub(crate) const PAGE: usize = 64;
 
+/// Ages are kept to this, and never too young.
+pub(crate) const GRAIN: Duration = Duration::from_millis(1);
+
 /// The accepted records that are not settled, by number.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {

@@ -74,6 +74,8 @@ mod health;
 mod stats;
 mod metrics;
 mod error;
+#[cfg(any(test, feature = "unstable-internals"))]
+pub mod sim;
 
 pub use crate::attempts::{Attempt, Attempts, Trouble};
 pub use crate::config::{Config, ConfigFault, OnAmbiguity, OnFailure, Ordering, OuterKey, ShardRate};

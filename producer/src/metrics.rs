@@ -16,6 +16,7 @@ use std::time::Duration;
 pub(crate) struct Metrics {
     room: HistogramVec,
     linger: HistogramVec,
+    stored: HistogramVec,
     request: HistogramVec,
     records: HistogramVec,
     bytes: HistogramVec,
@@ -28,6 +29,7 @@ pub(crate) struct Metrics {
 pub(crate) struct StreamMetrics {
     room: Histogram,
     linger: Histogram,
+    stored: Histogram,
     request: Histogram,
     records: Histogram,
     bytes: Histogram,
@@ -52,6 +54,7 @@ impl Metrics {
         Ok(Self {
             room: histogram("room_seconds", "How long puts waited for room", seconds())?,
             linger: histogram("queue_seconds", "How long the oldest record waited until it was sent first", seconds())?,
+            stored: histogram("stored_seconds", "How long the oldest record waited until it was stored", seconds())?,
             request: histogram("request_seconds", "How long PutRecords took", seconds())?,
             records: histogram("aggregate_records", "User records of a Kinesis record", powers(7))?,
             bytes: histogram("aggregate_bytes", "Bytes of a Kinesis record", powers(12))?,
@@ -64,6 +67,7 @@ impl Metrics {
         StreamMetrics {
             room: self.room.with_label_values(&[stream]),
             linger: self.linger.with_label_values(&[stream]),
+            stored: self.stored.with_label_values(&[stream]),
             request: self.request.with_label_values(&[stream]),
             records: self.records.with_label_values(&[stream]),
             bytes: self.bytes.with_label_values(&[stream]),
@@ -88,6 +92,10 @@ impl StreamMetrics {
                 self.bytes.observe(parcel.bytes as f64);
             }
         }
+    }
+
+    pub(crate) fn stored(&self, waited: Duration) {
+        self.stored.observe(waited.as_secs_f64());
     }
 
     pub(crate) fn answered(&self, time: Duration) {

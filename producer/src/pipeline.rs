@@ -97,6 +97,8 @@ pub(crate) struct Stored {
     pub(crate) sequence: SequenceNumber,
     /// After so many attempts.
     pub(crate) attempts: u32,
+    /// After the oldest of them had waited so long.
+    pub(crate) waited: Duration,
     /// The records, by number, with their place in the Kinesis record.
     pub(crate) records: Vec<(u64, u32)>,
 }
@@ -196,10 +198,9 @@ pub(crate) struct Pipeline {
     listing: u64,
     /// Whether numbers have proved to tell nothing about the shard they are from.
     births_mean_nothing: bool,
-    /// How many answers in a row seemed to come from a shard of another birth, and yet by a new listing did not.
+    /// For how many listings in a row answers seemed to come from shards of another birth, and yet of the same id.
     strange_births: u32,
     record_limit: usize,
-    is_described: bool,
     inquiry: Inquiry,
     /// Lanes by the moment at which their next parcel may go.
     agenda: BTreeSet<(Instant, LaneKey)>,
@@ -249,7 +250,6 @@ impl Pipeline {
             births_mean_nothing: false,
             strange_births: 0,
             record_limit: limits::RECORD_BYTES_MAX.value as usize,
-            is_described: false,
             inquiry: Inquiry { under_way: false, at: now, asked: None, failures: 0, last_error: None },
             agenda: BTreeSet::new(),
             heads: 0,
@@ -372,6 +372,12 @@ impl Pipeline {
         self.room.budget()
     }
 
+    /// The number that the next record will have.
+    #[cfg(any(test, feature = "unstable-internals"))]
+    pub(crate) fn next_number(&self) -> u64 {
+        self.ledger.next()
+    }
+
     /// The number of the oldest unsettled record, or of the next.
     pub(crate) fn first_open(&self) -> u64 {
         self.ledger.first_open()
@@ -417,7 +423,11 @@ impl Pipeline {
             record.data().len() + key.as_str().len()
         } else {
             // It travels in an aggregate even alone, under an outer key that may be its own.
-            let with_key = record.clone().with_partition_key(key.clone());
+            let mut with_key = record.clone().with_partition_key(key.clone());
+            if record.hash_key().is_none() {
+                // Some hash key will be chosen for it, and stand in the frame.
+                with_key = with_key.with_explicit_hash_key(HashKey::MAX);
+            }
             let framed = self.measure.size_with(&with_key).unwrap_or(usize::MAX);
             framed.saturating_add(key.as_str().len().max(SHARD_ID))
         };
@@ -524,6 +534,8 @@ impl Pipeline {
 
 /// As long as the longest outer key that is not a record's own: a shard's id.
 const SHARD_ID: usize = 20;
+/// As long as the longest partition key: 256 characters of four bytes.
+const KEY_MAX: usize = 1024;
 /// How soon the stream may be described again.
 const BETWEEN_INQUIRIES: Duration = Duration::from_millis(500);
 

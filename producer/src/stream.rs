@@ -16,6 +16,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 use tailwater_record::{ShardId, StreamRef, UserRecord};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
@@ -48,8 +49,17 @@ pub(crate) struct State {
 
 /// A settlement on its way to those who hold the receipts: done without the lock.
 pub(crate) enum Delivery {
-    Stored { landed: Arc<Landed>, pages: Vec<(Arc<Page>, std::ops::Range<usize>)>, records: Vec<(u64, u32)> },
-    Failed { page: Option<Arc<Page>>, number: u64, failure: Box<Failure> },
+    Stored {
+        landed: Arc<Landed>,
+        pages: Vec<(Arc<Page>, std::ops::Range<usize>)>,
+        records: Vec<(u64, u32)>,
+        waited: Duration,
+    },
+    Failed {
+        page: Option<Arc<Page>>,
+        number: u64,
+        failure: Box<Failure>,
+    },
 }
 
 impl Stream {
@@ -234,7 +244,10 @@ impl Stream {
         let mut unheard = Vec::new();
         for delivery in deliveries {
             match delivery {
-                Delivery::Stored { landed, pages, records } => {
+                Delivery::Stored { landed, pages, records, waited } => {
+                    if let Some(metrics) = &self.metrics {
+                        metrics.stored(waited);
+                    }
                     for (page, places) in pages {
                         page.store(&landed, &records[places], &mut wakers);
                     }
@@ -373,7 +386,7 @@ impl State {
     }
 
     fn stored(&self, stored: crate::pipeline::Stored) -> Delivery {
-        let crate::pipeline::Stored { shard, sequence, attempts, records } = stored;
+        let crate::pipeline::Stored { shard, sequence, attempts, waited, records } = stored;
         let mut pages: Vec<(Arc<Page>, std::ops::Range<usize>)> = Vec::new();
         let page_of = |number: u64| number / crate::ledger::PAGE as u64;
         let mut start = 0;
@@ -384,7 +397,7 @@ impl State {
             }
             start += same;
         }
-        Delivery::Stored { landed: Arc::new(Landed { shard, sequence, attempts }), pages, records }
+        Delivery::Stored { landed: Arc::new(Landed { shard, sequence, attempts }), pages, records, waited }
     }
 
     fn failed(&mut self, failed: Failed, deliveries: &mut Vec<Delivery>) {

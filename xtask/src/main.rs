@@ -3,8 +3,10 @@
 
 mod gate;
 mod interop;
+mod mutants;
 mod rivals;
 mod shell;
+mod sim;
 
 use std::process::ExitCode;
 
@@ -19,8 +21,11 @@ usage: cargo xtask TASK
   interop kcl [--short]         read our broker with the KCL in Java, across a split and a merge
   interop model                 compare our shapes with the service's model, as botocore carries it
   interop sdks [--short]        try our broker with other people's SDKs
+  mutants producer [NAME]       plant known bugs, one at a time, and see that the simulation finds each
   rivals codecs                 measure packing and unpacking beside prost, Python and Node
-  rivals brokers [--short]      measure our broker beside every other one, by the CPU time of the server";
+  rivals brokers [--short]      measure our broker beside every other one, by the CPU time of the server
+  sim producer [--seeds N] [--first S]
+                                live through many histories of the producer's pipeline";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -40,6 +45,9 @@ fn main() -> ExitCode {
         ["rivals", "codecs"] => rivals::codecs(),
         ["rivals", "brokers"] => rivals::brokers::run(false),
         ["rivals", "brokers", "--short"] => rivals::brokers::run(true),
+        ["mutants", "producer"] => mutants::run(""),
+        ["mutants", "producer", name] => mutants::run(name),
+        ["sim", "producer", rest @ ..] => sim::run(rest),
         _ => Err(USAGE.into()),
     };
     match done {

@@ -4,6 +4,7 @@
 use super::{Action, FlushId, Knowledge, LaneKey, Pipeline, Unrouted};
 use crate::error::Error;
 use crate::lane::Lane;
+use crate::ledger::GRAIN;
 use crate::parcel::Parcel;
 use std::sync::Arc;
 use tailwater_record::{ShardId, UserRecord};
@@ -111,7 +112,8 @@ impl Pipeline {
 
     /// When the next record may have to be given up for its age.
     pub(super) fn expires_at(&self) -> Option<Instant> {
-        let lives = self.settings.time_to_live.and_then(|limit| self.ledger.oldest()?.checked_add(limit));
+        let lives =
+            self.settings.time_to_live.and_then(|limit| self.ledger.oldest()?.checked_add(limit)?.checked_add(GRAIN));
         let patience = match self.knowledge {
             Knowledge::None => self.unrouted.front().map(|oldest| oldest.accepted + self.settings.patience),
             Knowledge::Shards(_) | Knowledge::Spread(_) => None,
@@ -124,8 +126,10 @@ impl Pipeline {
         if self.expires_at().is_none_or(|at| at > now) {
             return;
         }
-        if matches!(self.knowledge, Knowledge::None) {
-            self.lose_patience(now);
+        match self.knowledge {
+            Knowledge::None => self.lose_patience(now),
+            // What expires stops what is behind it, and that is its lane.
+            Knowledge::Shards(_) | Knowledge::Spread(_) => self.route(now),
         }
         let Some(limit) = self.settings.time_to_live else { return };
         // A clock that has not run for so long yet has nothing that is so old.

@@ -4,13 +4,12 @@
 //! so the lanes that follow send nothing before.
 //! Called by the shell with a description, through `described`, and by `pipeline` as time passes.
 
-use super::{Action, BETWEEN_INQUIRIES, Description, Knowledge, LaneKey, Pipeline};
+use super::{Action, BETWEEN_INQUIRIES, Description, KEY_MAX, Knowledge, LaneKey, Pipeline};
 use crate::aggregate::{Aggregator, Arrival, Sizes};
 use crate::attempts::Attempts;
 use crate::config::Ordering;
 use crate::error::Error;
 use crate::event::Event;
-use crate::intake::cost;
 use crate::lane::Lane;
 use crate::pace::Rate;
 use crate::parcel::Parcel;
@@ -110,7 +109,11 @@ impl Pipeline {
         let waits = |lane: &Lane| lane.awaits_listing.is_some() && lane.stopped.is_none();
         let keys: Vec<LaneKey> = self.lanes.iter().filter(|(_, lane)| waits(lane)).map(|(key, _)| key).collect();
         for key in keys {
-            for mut parcel in self.lanes[key].drain() {
+            let parcels = self.lanes[key].drain();
+            if !parcels.is_empty() {
+                self.stop(now, key, error);
+            }
+            for mut parcel in parcels {
                 let shard = self.lanes[key].shard.clone();
                 let records = parcel.records().into_iter().map(|(_, number, record)| (number, record)).collect();
                 self.fail(shard, error.clone(), parcel.attempts, records, parcel.cost);
@@ -135,7 +138,7 @@ impl Pipeline {
     /// Goes by this description from now on; false if it cannot be.
     fn adopt(&mut self, now: Instant, description: Description) -> bool {
         let Description { record_limit, spreads, shards } = description;
-        let smaller = self.is_described && record_limit < self.record_limit;
+        let smaller = record_limit < self.record_limit;
         let stood = self.lanes().filter(|lane| !lane.closing).count();
         let knowledge = if spreads {
             Knowledge::Spread(self.spread_lane(now, shards.len()))
@@ -149,7 +152,7 @@ impl Pipeline {
         };
         self.listing += 1;
         self.known.learn(self.listing, &shards);
-        (self.record_limit, self.is_described) = (record_limit, true);
+        self.record_limit = record_limit;
         let staying: Vec<LaneKey> = match &knowledge {
             Knowledge::Shards(map) => map.iter().collect(),
             Knowledge::Spread(key) => vec![*key],
@@ -188,6 +191,9 @@ impl Pipeline {
         }
         self.trend.described();
         self.decide(now);
+        if smaller {
+            self.refuse_unrouted(now);
+        }
         self.route(now);
         if !self.flushes.is_empty() {
             for key in &staying {
@@ -290,8 +296,8 @@ impl Pipeline {
             }
             let key = self.lane_of(parcel.span.low);
             let sizes = self.sizes(&self.lanes[key], now);
-            let fits =
-                parcel.numbers.len() == 1 || parcel.numbers.len() <= sizes.records && parcel.size < self.record_limit;
+            let alone = parcel.numbers.len() == 1;
+            let fits = (alone || parcel.numbers.len() <= sizes.records) && self.fits_stream(&mut parcel);
             if parcel.span.is_within(self.lanes[key].range) && !parcel.has_struck() && fits {
                 placed.push((key, parcel));
             } else {
@@ -300,6 +306,16 @@ impl Pipeline {
             }
         }
         placed
+    }
+
+    /// Whether the stream takes a parcel of this size.
+    pub(super) fn fits_stream(&self, parcel: &mut Parcel) -> bool {
+        if parcel.numbers.len() > 1 {
+            return parcel.size + self.outer_key_max() <= self.record_limit;
+        }
+        // One record alone may travel under its own key, and be as large with that as the limit.
+        parcel.size + KEY_MAX <= self.record_limit
+            || parcel.records().iter().all(|(_, _, record)| self.too_large(record).is_none())
     }
 
     /// A parcel in two, in order.
@@ -322,13 +338,19 @@ impl Pipeline {
                 let sizes = self.sizes(&self.lanes[key], now);
                 (Aggregator::new(sizes.limit), Sizes { records: sizes.records.min(most), ..sizes })
             });
+            if let Some(error) = self.too_large(&record) {
+                self.fail_one(now, key, (number, record), error, attempts.clone());
+                continue;
+            }
             let accepted = self.ledger.accepted_at(number).unwrap_or(now);
-            let arrival = Arrival { number, accepted, cost: cost(&record), hash_key, record };
+            let cost = self.cost_as_put(number, &record);
+            let arrival = Arrival { number, accepted, cost, hash_key, record };
             let full = match aggregator.push(&arrival, *sizes) {
                 Ok(full) => full,
                 Err(nowhere) => {
-                    let Arrival { number, cost, record, .. } = arrival;
-                    self.fail_one(number, record, cost, attempts.clone());
+                    let Arrival { number, record, .. } = arrival;
+                    let error = Error::TooLarge { size: record.data().len(), limit: self.record_limit };
+                    self.fail_one(now, key, (number, record), error, attempts.clone());
                     nowhere.closed.map(|closed| *closed)
                 }
             };
@@ -343,9 +365,16 @@ impl Pipeline {
     }
 
     /// A record that the stream no longer takes.
-    fn fail_one(&mut self, number: u64, record: UserRecord, cost: u64, attempts: Attempts) {
-        let error =
-            self.too_large(&record).unwrap_or(Error::TooLarge { size: record.data().len(), limit: self.record_limit });
-        self.fail(None, error, attempts, vec![(number, record)], cost);
+    fn fail_one(
+        &mut self,
+        now: Instant,
+        key: LaneKey,
+        (number, record): (u64, UserRecord),
+        error: Error,
+        attempts: Attempts,
+    ) {
+        let (shard, cost) = (self.lanes[key].shard.clone(), self.cost_as_put(number, &record));
+        self.stop(now, key, &error);
+        self.fail(shard, error, attempts, vec![(number, record)], cost);
     }
 }

@@ -1,7 +1,7 @@
 //! Accepted records to their lanes, a few dozen at a time, because their keys are hashed faster together.
 //! Called by `pipeline` when enough have come, when the oldest has lingered, and when the shards become known.
 
-use super::{Knowledge, LaneKey, Pipeline, Unrouted, any_key_of};
+use super::{KEY_MAX, Knowledge, LaneKey, Pipeline, Unrouted, any_key_of};
 use crate::aggregate::{Arrival, Sizes};
 use crate::attempts::Attempts;
 use crate::config::{Ordering, OuterKey};
@@ -75,6 +75,21 @@ impl Pipeline {
         }
     }
 
+    /// Gives up what the stream no longer takes.
+    pub(super) fn refuse_unrouted(&mut self, now: Instant) {
+        for arrival in self.take_unrouted() {
+            let Some(error) = self.too_large(&arrival.record) else {
+                self.unrouted_bytes += arrival.cost;
+                self.unrouted.push_back(arrival);
+                continue;
+            };
+            if let Some(hash_key) = arrival.record.hash_key() {
+                self.stop(now, self.lane_of(hash_key), &error);
+            }
+            self.fail_unrouted(vec![arrival], error);
+        }
+    }
+
     fn take_unrouted(&mut self) -> Vec<Unrouted> {
         self.unrouted_bytes = 0;
         self.unrouted.drain(..).collect()
@@ -124,19 +139,23 @@ impl Pipeline {
         key
     }
 
+    /// What the outer key of an aggregate may add to its size.
+    pub(super) fn outer_key_max(&self) -> usize {
+        match self.settings.outer_key {
+            OuterKey::Kpl => 1,
+            OuterKey::First => KEY_MAX,
+            OuterKey::Shard => 128,
+        }
+    }
+
     /// How large the lane's parcels are now.
     pub(super) fn sizes(&self, lane: &Lane, now: Instant) -> Sizes {
         let settings = &self.settings;
-        let outer = match settings.outer_key {
-            OuterKey::Kpl => 1,
-            // The first key may have 256 characters of four bytes.
-            OuterKey::First => 1024,
-            OuterKey::Shard => 128,
-        };
         let alone = !settings.aggregation || lane.shard.is_none();
         let in_time =
             lane.pace.bytes_per_second(now).map_or(usize::MAX, |rate| (rate * PARCEL_TIME.as_secs_f64()) as usize);
-        let target = settings.aggregate_bytes.min(self.record_limit.saturating_sub(outer)).min(in_time.max(PARCEL_MIN));
+        let most = self.record_limit.saturating_sub(self.outer_key_max());
+        let target = settings.aggregate_bytes.min(most).min(in_time.max(PARCEL_MIN));
         Sizes { limit: self.record_limit, target, records: if alone { 1 } else { settings.aggregate_records } }
     }
 }

@@ -1,9 +1,11 @@
 //! Collects parcels of many lanes to one request: what has lingered longest first, and whatever else is ready along with it.
 //! Called by `pipeline` whenever time has passed.
 
-use super::{Action, LaneKey, Pipeline, RequestId, Sent, UnderWay};
+use super::{Action, KEY_MAX, LaneKey, Pipeline, RequestId, Sent, UnderWay};
+use crate::attempts::Trouble;
 use crate::config::OuterKey;
 use crate::lane::Next;
+use crate::ledger::Keys;
 use crate::parcel::Parcel;
 use std::collections::VecDeque;
 use tailwater_record::PartitionKey;
@@ -29,7 +31,10 @@ impl Pipeline {
     pub(super) fn collect(&mut self, now: Instant) {
         while self.may_send() {
             if let Some(parcels) = self.suspects.pop_front() {
-                self.send(now, parcels);
+                let parcels = self.still_sendable(now, parcels);
+                if !parcels.is_empty() {
+                    self.send(now, parcels);
+                }
                 continue;
             }
             if !self.is_worth_a_request() && self.agenda.first().is_none_or(|(at, _)| *at > now) {
@@ -115,12 +120,12 @@ impl Pipeline {
 
     fn entry(&self, key: LaneKey, parcel: &mut Parcel) -> PutRecordsRequestEntry {
         let shard = self.lanes[key].shard.as_ref();
-        let (hash_key, number) = (parcel.hash_key, parcel.numbers[0]);
+        let (hash_key, bare) = (parcel.hash_key, self.goes_bare(key, parcel));
         let packed = parcel.packed();
         let own = packed.partition_key();
         let outer = |key: &PartitionKey| Some(key.clone());
         let partition_key = match &self.settings.outer_key {
-            _ if !packed.is_aggregated() && shard.is_none() && *own == self.keyless && self.is_keyless(number) => None,
+            _ if bare => None,
             _ if !packed.is_aggregated() => outer(own),
             OuterKey::Kpl => outer(&self.kpl_key),
             OuterKey::First => outer(own),
@@ -134,13 +139,14 @@ impl Pipeline {
         entry
     }
 
-    fn is_keyless(&self, number: u64) -> bool {
-        self.ledger.keys(number) != crate::ledger::Keys::Given
+    /// Whether it travels without any key: only a stream that spreads its records takes that. Refused once, it gets one.
+    pub(super) fn goes_bare(&self, key: LaneKey, parcel: &mut Parcel) -> bool {
+        let was_refused = || parcel.attempts.failed().iter().any(|attempt| attempt.trouble == Trouble::Refused);
+        let may =
+            self.lanes[key].shard.is_none() && self.ledger.keys(parcel.numbers[0]) != Keys::Given && !was_refused();
+        may && !parcel.is_aggregated()
     }
 }
-
-/// What a request is charged for the outer key of a parcel before it is known: its longest.
-const KEY_MAX: usize = 1024;
 
 /// Whether it may go, at least along with others.
 fn is_ready(next: Next, now: Instant) -> bool {

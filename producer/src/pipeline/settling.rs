@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::intake::cost;
 use crate::ledger::Keys;
-use crate::parcel::Parcel;
+use crate::parcel::{KEYLESS, Parcel};
 use crate::route::birth;
 use crate::settle::{Entry, Landing, Whole, judge_entry, judge_landing, judge_request};
 use std::sync::Arc;
@@ -53,6 +53,7 @@ impl Pipeline {
             }
         }
         self.admit();
+        self.report_flushes();
     }
 
     /// The answer to a request will never come: whoever was to bring it is gone.
@@ -81,19 +82,22 @@ impl Pipeline {
     /// It is stored somewhere: where it was meant to be?
     fn landed(&mut self, now: Instant, key: LaneKey, mut parcel: Parcel, shard: ShardId, sequence: SequenceNumber) {
         let lane = &self.lanes[key];
-        // The lane of a whole stream expects nothing.
+        let whole_stream = lane.shard.is_none();
+        let aggregated = parcel.is_aggregated();
         let expected = match &lane.shard {
             Some(own) => *own == shard && (self.births_mean_nothing || lane.birth == birth(&sequence)),
-            None => true,
+            // Any shard is right where the service spreads records; but an aggregate is passed over in all but its own.
+            None => !aggregated,
         };
         if expected {
             return self.stored(now, key, parcel, shard, sequence);
         }
-        if parcel.listing == self.listing {
+        // Where the service spreads records, an aggregate often lands elsewhere; time after time, perhaps it no longer does.
+        if parcel.listing == self.listing && (!whole_stream || parcel.attempts.count().is_multiple_of(16)) {
             self.want_description(now);
         }
         self.tell(Event::Misplaced { meant: self.lanes[key].shard.clone(), landed: shard.clone() });
-        let (aggregated, span) = (parcel.is_aggregated(), parcel.span);
+        let span = parcel.span;
         let told = self.known.find(&shard, &sequence);
         match judge_landing(aggregated, |range| span.is_within(range), told) {
             Landing::Right => self.stored(now, key, parcel, shard, sequence),
@@ -115,6 +119,7 @@ impl Pipeline {
         if self.undecided.iter().any(|undecided| undecided.needs > self.listing) {
             self.want_description(now);
         }
+        let (mut strange, mut plausible) = (false, false);
         for Undecided { lane, parcel, shard, sequence, .. } in ripe.into_iter().rev() {
             let span = parcel.span;
             let by_number = judge_landing(true, |range| span.is_within(range), self.known.find(&shard, &sequence));
@@ -122,22 +127,23 @@ impl Pipeline {
                 Landing::Unknown => {
                     let told = self.known.find_by_id(&shard, self.listing);
                     let landing = judge_landing(true, |range| span.is_within(range), told);
-                    self.strange_births += u32::from(landing != Landing::Unknown);
+                    strange |= landing != Landing::Unknown;
                     landing
                 }
                 landing => {
-                    self.strange_births = 0;
+                    plausible = true;
                     landing
                 }
             };
-            // Once it may be a stream that was made anew; three times in a row, numbers are not what we think.
-            self.births_mean_nothing |= self.strange_births >= 3;
             match landing {
                 Landing::Right => self.stored(now, lane, parcel, shard, sequence),
                 // A shard that came and went between two listings: readers of it are not known, so nothing is promised.
                 Landing::Wrong | Landing::Unknown => self.again(now, lane, parcel, Trouble::Misplaced, None),
             }
         }
+        self.strange_births = if plausible { 0 } else { self.strange_births + u32::from(strange) };
+        // Once it may be a stream that was made anew, with many answers out; three times, numbers are not what we think.
+        self.births_mean_nothing |= self.strange_births >= 3;
     }
 
     fn stored(&mut self, now: Instant, key: LaneKey, parcel: Parcel, shard: ShardId, sequence: SequenceNumber) {
@@ -155,8 +161,8 @@ impl Pipeline {
         }
         self.counts.stored += records.len() as u64;
         if !records.is_empty() {
-            let attempts = parcel.attempts.count();
-            self.actions.push_back(Action::Stored(Stored { shard, sequence, attempts, records }));
+            let (attempts, waited) = (parcel.attempts.count(), now.saturating_duration_since(parcel.accepted));
+            self.actions.push_back(Action::Stored(Stored { shard, sequence, attempts, waited, records }));
         }
         self.weigh(key);
         self.leave_lane(now, key);
@@ -178,9 +184,9 @@ impl Pipeline {
             return self.leave_lane(now, key);
         }
         self.counts.retries += 1;
-        let is_whole = !parcel.has_struck();
+        let stays = !parcel.has_struck() && self.fits_stream(&mut parcel);
         let lane = &mut self.lanes[key];
-        if trouble == Trouble::Misplaced {
+        if trouble == Trouble::Misplaced && lane.shard.is_some() {
             // Its shard is not what we think; by the same listing it would go wrong again.
             if !lane.closing && parcel.listing == self.listing {
                 lane.awaits_listing = Some(self.listing + 1);
@@ -193,7 +199,7 @@ impl Pipeline {
             };
             lane.rest(now, trouble == Trouble::Throttled, least, &mut self.chance);
         }
-        if is_whole && !lane.closing {
+        if stays && !lane.closing {
             lane.put_first(parcel);
         } else {
             let not_before = lane.not_before;
@@ -225,19 +231,41 @@ impl Pipeline {
             return;
         }
         let Some((key, mut parcel)) = parcels.pop() else { return };
+        let bare = self.goes_bare(key, &mut parcel);
         let after = now.saturating_duration_since(parcel.accepted);
         parcel.attempts.failed_by(Trouble::Refused, error.code().cloned(), after);
-        if parcel.numbers.len() == 1 {
+        if parcel.numbers.len() == 1 && !bare {
             return self.give_up(now, key, parcel, Error::Call { source: Arc::clone(error) });
         }
         let lane = &mut self.lanes[key];
         lane.under_way -= 1;
         lane.used -= parcel.cost;
-        let halves = self.halve(now, parcel);
+        let halves = if bare { vec![parcel] } else { self.halve(now, parcel) };
         for key in self.put_back(now, halves) {
             self.schedule(now, key);
         }
         self.leave_lane(now, key);
+    }
+
+    /// Suspects have waited: what the stream no longer takes, or what expired in part, goes back to be packed anew.
+    pub(super) fn still_sendable(&mut self, now: Instant, parcels: Vec<(LaneKey, Parcel)>) -> Vec<(LaneKey, Parcel)> {
+        let mut sendable = Vec::with_capacity(parcels.len());
+        for (key, mut parcel) in parcels {
+            if !parcel.has_struck() && self.fits_stream(&mut parcel) {
+                sendable.push((key, parcel));
+                continue;
+            }
+            let lane = &mut self.lanes[key];
+            lane.under_way -= 1;
+            lane.used -= parcel.cost;
+            if !parcel.is_struck() {
+                for key in self.put_back(now, vec![parcel]) {
+                    self.schedule(now, key);
+                }
+            }
+            self.leave_lane(now, key);
+        }
+        sendable
     }
 
     fn give_up_all(&mut self, now: Instant, parcels: Vec<(LaneKey, Parcel)>, error: &Error) {
@@ -314,12 +342,18 @@ impl Pipeline {
         }
     }
 
+    /// What the record takes of the budget: a key that was filled in was never charged.
+    pub(super) fn cost_as_put(&self, number: u64, record: &UserRecord) -> u64 {
+        let filled_in = if self.ledger.keys(number) == Keys::Given { 0 } else { KEYLESS.len() as u64 };
+        cost(record) - filled_in
+    }
+
     /// Strikes out of a parcel that is under way what was accepted before a moment, and gives it.
     pub(super) fn strike(&mut self, parcel: &mut Parcel, before: Instant) -> (Vec<(u64, UserRecord)>, u64) {
         let (mut struck, mut total) = (Vec::new(), 0);
         for (place, number, record) in parcel.records() {
             if self.ledger.accepted_at(number).is_some_and(|accepted| accepted <= before) {
-                let cost = cost(&record);
+                let cost = self.cost_as_put(number, &record);
                 parcel.strike(place);
                 parcel.cost -= cost;
                 total += cost;
