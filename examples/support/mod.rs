@@ -1,0 +1,110 @@
+//! Where the examples run: against a broker in their own process, or against AWS when they are given a stream's name.
+//! On AWS nothing is created, changed or deleted: the stream must exist, and nobody else should write to it meanwhile.
+#![allow(dead_code, reason = "each example uses what it needs of this")]
+
+mod reader;
+
+pub(crate) use reader::Reader;
+use std::error::Error;
+use tailwater::broker::{self, Broker};
+use tailwater::client::{self, Client};
+use tailwater::local;
+use tailwater::record::{HashKey, HashRange, ShardId, StreamName};
+use tailwater::wire::shapes::{CreateStreamInput, ListShardsInput, Shard, SplitShardInput};
+
+pub(crate) type Fault = Box<dyn Error + Send + Sync>;
+
+/// A client, and the streams that an example may put to.
+pub(crate) struct Place {
+    client: Client,
+    streams: Vec<StreamName>,
+    broker: Option<Broker>,
+}
+
+impl Place {
+    /// AWS, if a stream is named there; else a broker of our own with a stream of this name and so many shards.
+    pub(crate) async fn new(on_aws: Option<String>, here: &str, shards: u32) -> Result<Self, Fault> {
+        Self::with_streams(on_aws.into_iter().collect(), &[here], shards).await
+    }
+
+    /// The same for several streams.
+    pub(crate) async fn with_streams(on_aws: Vec<String>, here: &[&str], shards: u32) -> Result<Self, Fault> {
+        if !on_aws.is_empty() {
+            let client = Client::new(client::Config::from_environment()?)?;
+            let streams = on_aws.iter().map(|name| name.parse()).collect::<Result<Vec<StreamName>, _>>()?;
+            return Ok(Self { client, streams, broker: None });
+        }
+        let broker = Broker::open(broker::Config::default())?;
+        let client = local::client(&broker)?;
+        let streams = here.iter().map(|name| name.parse()).collect::<Result<Vec<StreamName>, _>>()?;
+        for stream in &streams {
+            client.create_stream(&CreateStreamInput::provisioned(stream.clone(), shards)).await?;
+        }
+        Ok(Self { client, streams, broker: Some(broker) })
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The first stream.
+    pub(crate) fn stream(&self) -> StreamName {
+        self.streams[0].clone()
+    }
+
+    pub(crate) fn streams(&self) -> &[StreamName] {
+        &self.streams
+    }
+
+    /// The broker, if it is ours.
+    pub(crate) fn broker(&self) -> Option<&Broker> {
+        self.broker.as_ref()
+    }
+
+    pub(crate) fn is_aws(&self) -> bool {
+        self.broker.is_none()
+    }
+
+    /// Reads what is put to the first stream from now on.
+    pub(crate) async fn reader(&self) -> Result<Reader, Fault> {
+        self.reader_of(&self.streams[0]).await
+    }
+
+    /// Reads what is put to this stream from now on.
+    pub(crate) async fn reader_of(&self, stream: &StreamName) -> Result<Reader, Fault> {
+        Reader::open(self.client(), stream.clone(), self.is_aws()).await
+    }
+
+    /// Splits the first open shard of the first stream in the middle; tells which that was. Our own broker only.
+    pub(crate) async fn split_a_shard(&self) -> Result<ShardId, Fault> {
+        if self.is_aws() {
+            return Err("no shard of yours is split".into());
+        }
+        let shards = open_shards(&self.client, &self.streams[0]).await?;
+        let (first, range) = shards.first().ok_or("a stream without shards")?;
+        let middle = HashKey::new(range.start().number() + (range.end().number() - range.start().number()) / 2);
+        let split = SplitShardInput {
+            stream_name: Some(self.stream()),
+            shard_to_split: first.shard_id.clone(),
+            new_starting_hash_key: middle,
+            stream_arn: None,
+        };
+        self.client.split_shard(&split).await?;
+        Ok(first.shard_id.clone())
+    }
+}
+
+/// The shards that take records, with their hash keys.
+async fn open_shards(client: &Client, stream: &StreamName) -> Result<Vec<(Shard, HashRange)>, Fault> {
+    let mut open = Vec::new();
+    let mut pages = client.pages(ListShardsInput { stream_name: Some(stream.clone()), ..Default::default() });
+    while let Some(page) = pages.next().await? {
+        for shard in page.shards.unwrap_or_default() {
+            if shard.sequence_number_range.ending_sequence_number.is_none() {
+                let range = HashRange::try_from(&shard.hash_key_range)?;
+                open.push((shard, range));
+            }
+        }
+    }
+    Ok(open)
+}
