@@ -212,8 +212,9 @@ impl Config {
         self
     }
 
-    /// How long after its acceptance a record is given up, whatever it is doing then. Default: never. (KPL: `RecordTtl`,
-    /// 30 s.)
+    /// How long after its acceptance a record is given up, whatever it is doing then. Where order is kept that stops its
+    /// lane, as any failure does, unless [`with_on_failure`](Self::with_on_failure) says otherwise. Default: never. (KPL:
+    /// `RecordTtl`, 30 s.)
     #[must_use]
     pub fn with_time_to_live(mut self, limit: Duration) -> Self {
         self.settings.time_to_live = Some(limit);

@@ -21,8 +21,15 @@ enum Done {
     Described(Option<Result<Description, Arc<client::Error>>>),
 }
 
-/// Serves a stream until it is ended.
+/// Serves a stream until it is ended. Should it ever panic, everybody who waits is told so.
 pub(crate) async fn run(stream: Arc<Stream>, client: Client) {
+    if AssertUnwindSafe(serve(&stream, &client)).catch_unwind().await.is_err() {
+        tracing::error!(stream = %stream.name, "the stream's task panicked; the stream is closed");
+        stream.end_after_panic();
+    }
+}
+
+async fn serve(stream: &Arc<Stream>, client: &Client) {
     let mut requests: JoinSet<Done> = JoinSet::new();
     loop {
         let (wake_at, health, ended) = loop {
@@ -41,7 +48,7 @@ pub(crate) async fn run(stream: Arc<Stream>, client: Client) {
             }
             stream.deliver(deliveries);
             for action in work {
-                perform(&stream, &client, action, &mut requests);
+                perform(stream, client, action, &mut requests);
             }
         };
         stream.publish_health(health);
@@ -57,9 +64,9 @@ pub(crate) async fn run(stream: Arc<Stream>, client: Client) {
         tokio::select! {
             biased;
             Some(done) = requests.join_next() => {
-                take(&stream, done);
+                take(stream, done);
                 while let Some(done) = requests.try_join_next() {
-                    take(&stream, done);
+                    take(stream, done);
                 }
             }
             () = stream.wake.notified() => {}

@@ -173,7 +173,7 @@ impl Producer {
         let tasks: Vec<JoinHandle<()>> =
             self.shared.lock().open.values_mut().filter_map(|(_, task)| task.take()).collect();
         for task in tasks {
-            // It ends by itself; that it panicked would have been told by its streams.
+            // It ends by itself, also if it panics.
             let _ = task.await;
         }
         closed
@@ -322,6 +322,8 @@ impl StreamProducer {
     }
 
     async fn put_part(&self, part: Vec<UserRecord>, receipts: &mut Receipts) -> Result<(), (Refused, Receipts)> {
+        // While there is room nothing else here waits, and others of the same task want their turn.
+        tokio::task::coop::consume_budget().await;
         let mut part = part.into_iter();
         while let Some(refused) = self.stream.try_put_all(&mut part, receipts) {
             let waited = match refused.error() {

@@ -193,27 +193,30 @@ impl Stream {
     }
 
     pub(crate) async fn flush(&self) -> Result<(), Error> {
-        let receiver = {
-            let (sender, receiver) = oneshot::channel();
-            let mut state = self.lock();
-            let id = state.pipeline.flush(Instant::now());
-            state.flushes.insert(id, sender);
-            receiver
-        };
-        self.poke();
-        receiver.await.unwrap_or(Err(Error::Closed))
+        self.flushed(|state| state.pipeline.flush(Instant::now())).await
     }
 
     /// Takes no more records and waits until all are settled, or cannot be.
     pub(crate) async fn drain(&self) -> Result<(), Error> {
-        let receiver = {
-            let (sender, receiver) = oneshot::channel();
-            let mut state = self.lock();
+        self.flushed(|state| {
             state.closing.get_or_insert_default();
-            let id = state.pipeline.close(Instant::now());
+            state.pipeline.close(Instant::now())
+        })
+        .await
+    }
+
+    async fn flushed(&self, begin: impl FnOnce(&mut State) -> FlushId) -> Result<(), Error> {
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut state = self.lock();
+            let id = begin(&mut state);
             state.flushes.insert(id, sender);
-            receiver
-        };
+            if state.ended {
+                // No task is left that would tell; and there is nothing but this to tell.
+                state.act();
+                state.flushes.clear();
+            }
+        }
         self.poke();
         receiver.await.unwrap_or(Err(Error::Closed))
     }
@@ -230,6 +233,17 @@ impl Stream {
         self.deliver(deliveries);
         self.poke();
         self.lock().closing.take().unwrap_or_default()
+    }
+
+    /// Something of ours is wrong, so nothing that it says is relied on but what can be given back.
+    pub(crate) fn end_after_panic(&self) {
+        if catch_unwind(AssertUnwindSafe(|| self.end())).is_err() {
+            tracing::error!(stream = %self.name, "records could not be given back");
+        }
+        let mut state = self.lock();
+        // Those who wait see that nobody will answer.
+        state.waits.clear();
+        state.flushes.clear();
     }
 
     pub(crate) fn resume(&self, shard: Option<&ShardId>) -> usize {

@@ -107,7 +107,10 @@ async fn closing_tells_what_is_stored_what_failed_and_what_is_not_known() {
     assert!(matches!(refused.error(), Error::Closed));
     let late = world.producer.stream("t".parse::<tailwater::record::StreamName>().unwrap());
     assert!(matches!(late.put(numbered(12, "k")).await.unwrap_err().error(), Error::Closed));
+    let began = Instant::now();
     assert_eq!(world.producer.close(SECOND).await.stored, 11, "closed twice");
+    world.stream.flush().await.expect("nothing is outstanding");
+    assert_eq!(began.elapsed(), Duration::ZERO, "nothing is waited for");
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,7 @@ macro_rules! mutants {
 
 mutants! {
     "room is given back when a record is sent" in SENDING:
-        "records += parcel.numbers.len();" => "records += parcel.numbers.len(); self.room.give_back(std::mem::take(&mut parcel.cost));";
+        "parcel.attempts.begin();" => "parcel.attempts.begin(); self.room.give_back(std::mem::take(&mut parcel.cost));";
     "a younger record overtakes one that failed" in LANE:
         "self.first.push_front(parcel);" => "self.queue.push_back(parcel);";
     "an aggregate is judged by its first record" in SETTLING:
@@ -28,9 +28,9 @@ mutants! {
     "the map is cleared while it is listed anew" in RESHARDING:
         "self.inquiry.under_way = true;" => "self.inquiry.under_way = true; self.knowledge = Knowledge::None;";
     "nothing waits before it is put again" in SETTLING:
-        "lane.not_before = Some(now + wait);" => "let _ = wait;";
+        "lane.rest(now, trouble == Trouble::Throttled, least, &mut self.chance);" => "let _ = least;";
     "the retry budget is not asked" in SETTLING:
-        "if !self.retries.spend() {" => "if !self.retries.spend() && self.settings.requests == 0 {";
+        "let least = if self.retries.spend() {" => "let least = if self.retries.spend() || self.settings.requests > 0 {";
     "an aggregate is not split with its shard" in RESHARDING:
         "if parcel.span.is_within(self.lanes[key].range) && !parcel.has_struck() && fits {" =>
         "if !parcel.has_struck() && fits {";
@@ -56,7 +56,7 @@ mutants! {
     "waiting records ignore a lower limit" in RESHARDING:
         "let smaller = record_limit < self.record_limit;" => "let smaller = record_limit == 0;";
     "nobody looks at the line when one leaves it" in PIPELINE:
-        "// Whoever stood behind may fit even if nothing was given back.\n        self.admit();" => "";
+        "self.room.leave(id);\n        self.admit();" => "self.room.leave(id);";
     "a flush ends one record early" in ENDING:
         "_ if first_open >= mark =>" => "_ if first_open + 1 >= mark =>";
     "a failure does not stop its lane" in SETTLING:
