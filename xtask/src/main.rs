@@ -20,6 +20,7 @@ usage: cargo xtask TASK
                                 say the same to our broker and to others', and compare each answer
   interop kcl [--short]         read our broker with the KCL in Java, across a split and a merge
   interop model                 compare our shapes with the service's model, as botocore carries it
+  interop producer [--short]    write with our producer, and find every record with readers in Python, Node and Java
   interop sdks [--short]        try our broker with other people's SDKs
   mutants producer [NAME]       plant known bugs, one at a time, and see that the simulation finds each
   rivals codecs                 measure packing and unpacking beside prost, Python and Node
@@ -40,6 +41,8 @@ fn main() -> ExitCode {
         ["interop", "kcl"] => interop::kcl::run(false),
         ["interop", "kcl", "--short"] => interop::kcl::run(true),
         ["interop", "model"] => interop::model::run(),
+        ["interop", "producer"] => interop::producer::run(interop::producer::RECORDS),
+        ["interop", "producer", "--short"] => interop::producer::run(interop::producer::RECORDS_SHORT),
         ["interop", "sdks"] => interop::sdks::run(false),
         ["interop", "sdks", "--short"] => interop::sdks::run(true),
         ["rivals", "codecs"] => rivals::codecs(),

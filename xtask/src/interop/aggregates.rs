@@ -22,7 +22,7 @@ pub(crate) const BATCHES: usize = 10_000;
 pub(crate) const BATCHES_SHORT: usize = 300;
 
 const SEED: u64 = 1;
-const SEED_VARIABLE: &str = "TAILWATER_SEED";
+pub(crate) const SEED_VARIABLE: &str = "TAILWATER_SEED";
 /// As many as are sealed or unpacked together: more than there are lanes, so that lanes are given new messages.
 const GROUP: usize = 40;
 /// As many faults of one direction as are told in full.
@@ -65,7 +65,8 @@ pub(crate) fn run(batches: usize) -> Outcome {
     }
 }
 
-fn seed() -> Result<u64, String> {
+/// What all random records are made from.
+pub(crate) fn seed() -> Result<u64, String> {
     match std::env::var(SEED_VARIABLE) {
         Ok(text) => text.parse().map_err(|fault| format!("{SEED_VARIABLE} is {text:?}: {fault}")),
         Err(std::env::VarError::NotPresent) => Ok(SEED),

@@ -1,7 +1,7 @@
 //! Random user records, as batches that become one aggregate each.
 //! Why here: both ends of an exchange must be given the same records, and a failure must be repeatable from its seed.
 //! A batch depends on seed and number only, so any one can be made again without those before it.
-//! Pure. Called by `aggregates`.
+//! Pure. Called by `aggregates`; `producer` makes records of its own, with these keys and headers.
 
 use bytes::Bytes;
 use rand::rngs::StdRng;
@@ -62,9 +62,9 @@ pub(crate) fn batch(seed: u64, number: usize) -> Result<Vec<UserRecord>, tailwat
     Ok((0..records).map(record).collect())
 }
 
-/// What the partition keys of a batch are made of.
+/// What partition keys are made of.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Script {
+pub(crate) enum Script {
     /// All of it, controls and quotes included.
     Ascii,
     /// Any character of one to four bytes.
@@ -73,7 +73,8 @@ enum Script {
     Digits,
 }
 
-fn partition_key(script: Script, chance: &mut StdRng) -> Result<PartitionKey, tailwater_record::Error> {
+/// A partition key of any length.
+pub(crate) fn partition_key(script: Script, chance: &mut StdRng) -> Result<PartitionKey, tailwater_record::Error> {
     let characters = match chance.random_range(0..10) {
         0 => KEY_CHARACTERS_MAX,
         1 | 2 => chance.random_range(1..=KEY_CHARACTERS_MAX),
@@ -127,7 +128,8 @@ fn data(large: bool, magic: f64, chance: &mut StdRng) -> Bytes {
     data.into()
 }
 
-fn headers(chance: &mut StdRng) -> Headers {
+/// A few headers.
+pub(crate) fn headers(chance: &mut StdRng) -> Headers {
     let count = chance.random_range(1..=3);
     let header = |_| {
         let (name, value) = (chance.random_range(0..40), chance.random_range(0..200));

@@ -15,3 +15,4 @@ mod ours;
 pub(crate) mod sdks;
 pub(crate) mod kcl;
 pub(crate) mod differences;
+pub(crate) mod producer;
