@@ -52,6 +52,7 @@
 
 mod config;
 mod producer;
+mod stream_producer;
 mod sink;
 mod receipt;
 mod ledger;
@@ -82,7 +83,8 @@ pub use crate::config::{Config, ConfigFault, OnAmbiguity, OnFailure, Ordering, O
 pub use crate::error::Error;
 pub use crate::failure::{Failure, Refused};
 pub use crate::health::Health;
-pub use crate::producer::{Closed, PartlyPut, Producer, StreamProducer};
+pub use crate::producer::{Closed, Producer};
 pub use crate::receipt::{Receipt, Receipts, Settled, Stored};
 pub use crate::sink::RecordSink;
 pub use crate::stats::{ShardStats, Stats, StreamStats};
+pub use crate::stream_producer::{PartlyPut, StreamProducer};

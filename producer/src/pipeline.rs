@@ -2,19 +2,22 @@
 //! Why one machine: order, budget and resharding are promises about all stages together, and a machine that is given time
 //! and chance can be run through tens of thousands of histories in a test.
 //!
-//! A record's way: `put` checks it and finds room (`intake`); it waits with others until a few dozen can be hashed at once
+//! A record's way: `put` checks it and finds room (`door`, `intake`); it waits with others until a few dozen can be hashed at once
 //! (`routing`); its lane packs it (`aggregate`); when its parcel is due and its shard takes it (`pace`), `sending` collects
 //! parcels of many lanes to a request; `settling` judges the answer entry by entry; `resharding` moves what waits when the
 //! shards change; `ending` is about time running out: flush, close, expiry.
 //! Pure. Owned by `pipeline_task`, and by the simulation.
 
+mod action;
+mod door;
 mod ending;
 mod resharding;
 mod routing;
 mod sending;
 mod settling;
 
-use crate::attempts::Attempts;
+pub(crate) use action::{Action, Description, Failed, FlushId, PutOutcome, RequestId, Sent, Stored};
+
 use crate::config::{Ordering, Settings, kpl_key};
 use crate::error::Error;
 use crate::event::Event;
@@ -24,108 +27,18 @@ use crate::intake::{Room, WaitId, cost};
 use crate::lane::Lane;
 use crate::ledger::{Keys, Ledger};
 use crate::parcel::{KEYLESS, Parcel};
-use crate::route::{Known, Listed, Map};
+use crate::route::{Known, Map};
 use crate::stats::Counts;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
-use tailwater_client::{self as client, RetryBudget};
-use tailwater_record::kpl::{MAGIC, Packer};
+use tailwater_client::RetryBudget;
+use tailwater_record::kpl::Packer;
 use tailwater_record::{HashKey, PartitionKey, SequenceNumber, ShardId, UserRecord};
 use tailwater_wire::limits;
-use tailwater_wire::shapes::{PutRecordsRequestEntry, PutRecordsResultEntry};
 use tokio::time::Instant;
 
 /// Names a lane for as long as it stands.
 pub(crate) type LaneKey = usize;
-
-/// Names a request under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct RequestId(u64);
-
-/// Names a flush that is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct FlushId(u64);
-
-/// What the shell must now do.
-#[derive(Debug)]
-pub(crate) enum Action {
-    /// Send this, and tell what came of it by `answered`.
-    Send {
-        /// Its name.
-        id: RequestId,
-        /// Its entries.
-        entries: Vec<PutRecordsRequestEntry>,
-        /// What is in each.
-        parcels: Vec<Sent>,
-    },
-    /// Describe the stream and list its shards, and tell what came of it by `described`.
-    Describe,
-    /// Tell those who hold the receipts.
-    Stored(Stored),
-    /// Tell those who hold the receipts, or else the hook.
-    Failed(Box<Failed>),
-    /// Tell one who waits that there is room.
-    Admit(WaitId),
-    /// Tell one who waits that there will be no room.
-    Dismiss(WaitId, Error),
-    /// Tell whoever looks after the stream.
-    Tell(Event),
-    /// Tell one who waits for a flush.
-    Flushed(FlushId, Result<(), Error>),
-}
-
-/// A Kinesis record that is sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sent {
-    /// How many user records are inside.
-    pub(crate) records: usize,
-    /// Bytes of data.
-    pub(crate) bytes: usize,
-    /// How long the oldest of them has waited.
-    pub(crate) waited: Duration,
-    /// Which attempt it is, from 1.
-    pub(crate) attempt: u32,
-}
-
-/// User records that are stored.
-#[derive(Debug)]
-pub(crate) struct Stored {
-    /// In this shard.
-    pub(crate) shard: ShardId,
-    /// Under this number.
-    pub(crate) sequence: SequenceNumber,
-    /// After so many attempts.
-    pub(crate) attempts: u32,
-    /// After the oldest of them had waited so long.
-    pub(crate) waited: Duration,
-    /// The records, by number, with their place in the Kinesis record.
-    pub(crate) records: Vec<(u64, u32)>,
-}
-
-/// User records that are given up.
-#[derive(Debug)]
-pub(crate) struct Failed {
-    /// The shard they were meant for.
-    pub(crate) shard: Option<ShardId>,
-    /// Why.
-    pub(crate) error: Error,
-    /// What was tried.
-    pub(crate) attempts: Attempts,
-    /// The records, as they were put, by number.
-    pub(crate) records: Vec<(u64, UserRecord)>,
-}
-
-/// What a stream is, as far as a producer minds.
-#[derive(Clone, Debug)]
-pub(crate) struct Description {
-    /// The largest record that it takes, with its key.
-    pub(crate) record_limit: usize,
-    /// Whether it spreads records by itself, whatever their keys.
-    pub(crate) spreads: bool,
-    /// The shards that take records.
-    pub(crate) shards: Vec<Listed>,
-}
 
 /// What is known about the stream.
 #[derive(Debug)]
@@ -405,96 +318,6 @@ impl Pipeline {
         self.actions.push_back(Action::Tell(event));
     }
 
-    /// Why a record cannot be accepted, ever.
-    fn refusal(&self, record: &UserRecord) -> Option<Error> {
-        if self.closed {
-            return Some(Error::Closed);
-        }
-        if matches!(self.knowledge, Knowledge::Spread(_)) && self.settings.ordering == Ordering::PerShard {
-            return Some(Error::Unordered);
-        }
-        self.too_large(record)
-    }
-
-    fn too_large(&self, record: &UserRecord) -> Option<Error> {
-        let key = record.partition_key().unwrap_or(&self.keyless);
-        let plain = record.headers().is_empty() && !record.data().starts_with(&MAGIC);
-        let size = if plain {
-            record.data().len() + key.as_str().len()
-        } else {
-            // It travels in an aggregate even alone, under an outer key that may be its own.
-            let mut with_key = record.clone().with_partition_key(key.clone());
-            if record.hash_key().is_none() {
-                // Some hash key will be chosen for it, and stand in the frame.
-                with_key = with_key.with_explicit_hash_key(HashKey::MAX);
-            }
-            let framed = self.measure.size_with(&with_key).unwrap_or(usize::MAX);
-            framed.saturating_add(key.as_str().len().max(SHARD_ID))
-        };
-        (size > self.record_limit).then_some(Error::TooLarge { size, limit: self.record_limit })
-    }
-
-    /// Why a record cannot be accepted now.
-    fn no_room(&mut self, record: &UserRecord, cost: u64) -> Option<Error> {
-        if self.over > 0
-            && let Some(lane) = self.full_lane(record)
-        {
-            return Some(self.lanes[lane].standstill().unwrap_or_else(|| self.full()));
-        }
-        if self.room.fits(cost) && !self.room.has_queue() {
-            return None;
-        }
-        Some(self.is_stopped().filter(|_| self.all_is_stopped()).unwrap_or_else(|| self.full()))
-    }
-
-    /// Whether nothing that takes room can ever give it back by itself.
-    fn all_is_stopped(&self) -> bool {
-        self.lanes().all(|lane| lane.stopped.is_some() || lane.used == 0)
-    }
-
-    fn full(&self) -> Error {
-        Error::Full { outstanding: self.room.used(), budget: self.room.budget() }
-    }
-
-    /// The lane that this record would go to, if it has used up its share.
-    fn full_lane(&self, record: &UserRecord) -> Option<LaneKey> {
-        let Knowledge::Shards(map) = &self.knowledge else { return None };
-        let key = map.find(record.hash_key()?);
-        let share = self.room.share(map.len());
-        (self.lanes[key].used + cost(record) > share).then_some(key)
-    }
-
-    /// Notes whether a lane uses more than its share.
-    fn weigh(&mut self, key: LaneKey) {
-        let Knowledge::Shards(map) = &self.knowledge else { return };
-        let share = self.room.share(map.len());
-        let lane = &mut self.lanes[key];
-        let over = lane.used > share;
-        if over != lane.over {
-            lane.over = over;
-            self.over = if over { self.over + 1 } else { self.over - 1 };
-        }
-    }
-
-    /// Gives room back, that of settled records.
-    fn release(&mut self, cost: u64) {
-        self.room.give_back(cost);
-    }
-
-    /// Lets in those who wait and fit now.
-    fn admit(&mut self) {
-        let (lanes, shards) = (
-            &self.lanes,
-            match &self.knowledge {
-                Knowledge::Shards(map) => map.len(),
-                Knowledge::None | Knowledge::Spread(_) => 1,
-            },
-        );
-        let share = self.room.share(shards);
-        let open = |key: LaneKey, cost| lanes.get(key).is_none_or(|lane| lane.used + cost <= share);
-        self.room.admit(open, |id| self.actions.push_back(Action::Admit(id)));
-    }
-
     /// Enters in the agenda when the lane's next parcel may go.
     fn schedule(&mut self, now: Instant, key: LaneKey) {
         let gated = self.is_gated(key);
@@ -532,15 +355,10 @@ impl Pipeline {
     }
 }
 
-/// As long as the longest outer key that is not a record's own: a shard's id.
-const SHARD_ID: usize = 20;
 /// As long as the longest partition key: 256 characters of four bytes.
 const KEY_MAX: usize = 1024;
 /// How soon the stream may be described again.
 const BETWEEN_INQUIRIES: Duration = Duration::from_millis(500);
-
-/// What `answered` is told: the answer's entries, or why there is none.
-pub(crate) type PutOutcome = Result<Vec<PutRecordsResultEntry>, Arc<client::Error>>;
 
 /// Where a hash key falls that nobody chose.
 fn any_key_of(lane: &Lane) -> HashKey {

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::failure::Refused;
-use crate::producer::StreamProducer;
+use crate::stream_producer::StreamProducer;
 use futures_sink::Sink;
 use std::fmt;
 use std::future::Future;

@@ -2,9 +2,11 @@
 
 use crate::attempts::Trouble;
 use crate::health::Health;
+use crate::pipeline::Pipeline;
 use serde::Serialize;
 use std::time::Duration;
-use tailwater_record::ShardId;
+use tailwater_record::{ShardId, StreamRef};
+use tokio::time::Instant;
 
 /// What one stream's pipeline has counted.
 #[derive(Clone, Debug, Default)]
@@ -115,6 +117,55 @@ pub struct StreamStats {
     pub health: Health,
     /// What stands for each shard.
     pub shards: Vec<ShardStats>,
+}
+
+impl StreamStats {
+    pub(crate) fn of(name: &StreamRef, pipeline: &Pipeline, now: Instant, one_record_per_round_trip: bool) -> Self {
+        let counts = pipeline.counts.clone();
+        let shards = pipeline.lanes().map(|lane| ShardStats {
+            shard: lane.shard.clone(),
+            waiting: lane.waiting(),
+            under_way: lane.under_way,
+            bytes: lane.used,
+            share: lane.pace.share(now),
+            failures: lane.failures(),
+            stopped: lane.stopped.as_ref().map(|cause| cause.to_string()),
+        });
+        Self {
+            stream: name.to_string(),
+            accepted: counts.accepted,
+            accepted_bytes: counts.accepted_bytes,
+            stored: counts.stored,
+            failed: counts.failed,
+            outstanding: pipeline.outstanding(),
+            outstanding_bytes: pipeline.bytes_outstanding(),
+            budget: pipeline.budget(),
+            oldest: pipeline.oldest().map(|oldest| now.saturating_duration_since(oldest)),
+            refused: counts.refused,
+            waits: counts.waits,
+            kinesis_records: counts.parcels,
+            attempts: counts.sent,
+            kinesis_records_stored: counts.stored_parcels,
+            stored_bytes: counts.stored_bytes,
+            requests: counts.requests,
+            requests_under_way: pipeline.requests_under_way(),
+            request_time: (counts.answered > 0).then(|| counts.request_time.div_f64(counts.answered as f64)),
+            closed_by_size: counts.closed_by_size,
+            closed_by_linger: counts.closed_by_linger,
+            closed_by_flush: counts.closed_by_flush,
+            retries: counts.retries,
+            throttled: counts.throttled,
+            transient: counts.transient,
+            ambiguous: counts.ambiguous,
+            misplaced: counts.misplaced,
+            bisected: counts.bisected,
+            packed_anew: counts.packed_anew,
+            descriptions: counts.descriptions,
+            one_record_per_round_trip,
+            health: pipeline.trend.health(now),
+            shards: shards.collect(),
+        }
+    }
 }
 
 /// What stands for one shard.

@@ -2,24 +2,26 @@
 //! Why a lock and no channel: a put is a few dozen nanoseconds of work, less than handing it over would cost, and its
 //! refusal is known at once.
 
+mod state;
+
 use crate::config::Hook;
 use crate::error::Error;
 use crate::failure::{Failure, Refused};
 use crate::health::Health;
 use crate::intake::WaitId;
 use crate::metrics::StreamMetrics;
-use crate::pipeline::{Action, Failed, FlushId, Pipeline};
-use crate::receipt::{Book, Landed, Page, Receipt, Receipts};
-use crate::stats::{ShardStats, StreamStats};
-use std::collections::HashMap;
+use crate::pipeline::{FlushId, Pipeline};
+use crate::receipt::{Book, Receipt, Receipts};
+use crate::stats::StreamStats;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::Duration;
 use tailwater_record::{ShardId, StreamRef, UserRecord};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
+
+use state::{Delivery, State};
 
 /// What handles and task share.
 pub(crate) struct Stream {
@@ -33,35 +35,6 @@ pub(crate) struct Stream {
     in_order_alone: bool,
 }
 
-pub(crate) struct State {
-    pub(crate) pipeline: Pipeline,
-    book: Book,
-    waits: HashMap<WaitId, oneshot::Sender<Result<(), Error>>>,
-    flushes: HashMap<FlushId, oneshot::Sender<Result<(), Error>>>,
-    /// What the task sleeps towards; nothing while it is awake, or sleeps until it is woken.
-    pub(crate) armed: Option<Instant>,
-    pub(crate) asleep: bool,
-    /// The task is to end.
-    pub(crate) ended: bool,
-    /// Failures since the producer began to close.
-    closing: Option<Vec<Failure>>,
-}
-
-/// A settlement on its way to those who hold the receipts: done without the lock.
-pub(crate) enum Delivery {
-    Stored {
-        landed: Arc<Landed>,
-        pages: Vec<(Arc<Page>, std::ops::Range<usize>)>,
-        records: Vec<(u64, u32)>,
-        waited: Duration,
-    },
-    Failed {
-        page: Option<Arc<Page>>,
-        number: u64,
-        failure: Box<Failure>,
-    },
-}
-
 impl Stream {
     pub(crate) fn new(
         name: StreamRef,
@@ -70,16 +43,7 @@ impl Stream {
         metrics: Option<StreamMetrics>,
         in_order_alone: bool,
     ) -> Self {
-        let state = State {
-            pipeline,
-            book: Book::default(),
-            waits: HashMap::new(),
-            flushes: HashMap::new(),
-            armed: None,
-            asleep: false,
-            ended: false,
-            closing: None,
-        };
+        let state = State::new(pipeline);
         let (health, _) = watch::channel(Health::Healthy);
         Self { name, state: Mutex::new(state), wake: Notify::new(), health, hook, metrics, in_order_alone }
     }
@@ -302,127 +266,7 @@ impl Stream {
     }
 
     pub(crate) fn stats(&self) -> StreamStats {
-        let now = Instant::now();
-        let state = self.lock();
-        let pipeline = &state.pipeline;
-        let counts = pipeline.counts.clone();
-        let shards = pipeline.lanes().map(|lane| ShardStats {
-            shard: lane.shard.clone(),
-            waiting: lane.waiting(),
-            under_way: lane.under_way,
-            bytes: lane.used,
-            share: lane.pace.share(now),
-            failures: lane.failures(),
-            stopped: lane.stopped.as_ref().map(|cause| cause.to_string()),
-        });
-        StreamStats {
-            stream: self.name.to_string(),
-            accepted: counts.accepted,
-            accepted_bytes: counts.accepted_bytes,
-            stored: counts.stored,
-            failed: counts.failed,
-            outstanding: pipeline.outstanding(),
-            outstanding_bytes: pipeline.bytes_outstanding(),
-            budget: pipeline.budget(),
-            oldest: pipeline.oldest().map(|oldest| now.saturating_duration_since(oldest)),
-            refused: counts.refused,
-            waits: counts.waits,
-            kinesis_records: counts.parcels,
-            attempts: counts.sent,
-            kinesis_records_stored: counts.stored_parcels,
-            stored_bytes: counts.stored_bytes,
-            requests: counts.requests,
-            requests_under_way: pipeline.requests_under_way(),
-            request_time: (counts.answered > 0).then(|| counts.request_time.div_f64(counts.answered as f64)),
-            closed_by_size: counts.closed_by_size,
-            closed_by_linger: counts.closed_by_linger,
-            closed_by_flush: counts.closed_by_flush,
-            retries: counts.retries,
-            throttled: counts.throttled,
-            transient: counts.transient,
-            ambiguous: counts.ambiguous,
-            misplaced: counts.misplaced,
-            bisected: counts.bisected,
-            packed_anew: counts.packed_anew,
-            descriptions: counts.descriptions,
-            one_record_per_round_trip: self.in_order_alone,
-            health: pipeline.trend.health(now),
-            shards: shards.collect(),
-        }
-    }
-}
-
-impl State {
-    /// Whether the task must be woken for what has changed.
-    #[inline]
-    fn must_wake(&mut self) -> bool {
-        if !self.asleep {
-            return false;
-        }
-        let sooner = match (self.pipeline.wake_at(), self.armed) {
-            (Some(wake), Some(armed)) => wake < armed,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        let wake = sooner || self.pipeline.has_actions();
-        // Woken once is enough.
-        self.asleep = !wake;
-        wake
-    }
-
-    /// Performs what needs no waiting; gives what the task must do, and what is to be told without the lock.
-    pub(crate) fn act(&mut self) -> (Vec<Action>, Vec<Delivery>) {
-        let (mut work, mut deliveries) = (Vec::new(), Vec::new());
-        while let Some(action) = self.pipeline.next_action() {
-            match action {
-                Action::Send { .. } | Action::Describe | Action::Tell(_) => work.push(action),
-                Action::Stored(stored) => deliveries.push(self.stored(stored)),
-                Action::Failed(failed) => self.failed(*failed, &mut deliveries),
-                Action::Admit(id) => self.answer_wait(id, Ok(())),
-                Action::Dismiss(id, error) => self.answer_wait(id, Err(error)),
-                Action::Flushed(id, done) => {
-                    if let Some(waiting) = self.flushes.remove(&id) {
-                        // Who no longer waits need not be told.
-                        let _ = waiting.send(done);
-                    }
-                }
-            }
-        }
-        self.book.close_before(self.pipeline.first_open());
-        (work, deliveries)
-    }
-
-    fn answer_wait(&mut self, id: WaitId, answer: Result<(), Error>) {
-        if let Some(waiting) = self.waits.remove(&id) {
-            // Who no longer waits gives the room back when it steps out of line.
-            let _ = waiting.send(answer);
-        }
-    }
-
-    fn stored(&self, stored: crate::pipeline::Stored) -> Delivery {
-        let crate::pipeline::Stored { shard, sequence, attempts, waited, records } = stored;
-        let mut pages: Vec<(Arc<Page>, std::ops::Range<usize>)> = Vec::new();
-        let page_of = |number: u64| number / crate::ledger::PAGE as u64;
-        let mut start = 0;
-        while let Some((number, _)) = records.get(start) {
-            let same = records[start..].iter().take_while(|(other, _)| page_of(*other) == page_of(*number)).count();
-            if let Some(page) = self.book.find(*number) {
-                pages.push((page, start..start + same));
-            }
-            start += same;
-        }
-        Delivery::Stored { landed: Arc::new(Landed { shard, sequence, attempts }), pages, records, waited }
-    }
-
-    fn failed(&mut self, failed: Failed, deliveries: &mut Vec<Delivery>) {
-        let Failed { shard, error, attempts, records } = failed;
-        for (number, record) in records {
-            let failure = Failure { record, shard: shard.clone(), error: error.clone(), attempts: attempts.clone() };
-            if let Some(closing) = &mut self.closing {
-                closing.push(failure.clone());
-            }
-            deliveries.push(Delivery::Failed { page: self.book.find(number), number, failure: Box::new(failure) });
-        }
+        StreamStats::of(&self.name, &self.lock().pipeline, Instant::now(), self.in_order_alone)
     }
 }
 
