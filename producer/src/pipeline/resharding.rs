@@ -192,7 +192,7 @@ impl Pipeline {
         self.trend.described();
         self.decide(now);
         if smaller {
-            self.refuse_unrouted(now);
+            self.refuse_unrouted();
         }
         self.route(now);
         if !self.flushes.is_empty() {

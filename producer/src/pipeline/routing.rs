@@ -76,16 +76,13 @@ impl Pipeline {
     }
 
     /// Gives up what the stream no longer takes.
-    pub(super) fn refuse_unrouted(&mut self, now: Instant) {
+    pub(super) fn refuse_unrouted(&mut self) {
         for arrival in self.take_unrouted() {
             let Some(error) = self.too_large(&arrival.record) else {
                 self.unrouted_bytes += arrival.cost;
                 self.unrouted.push_back(arrival);
                 continue;
             };
-            if let Some(hash_key) = arrival.record.hash_key() {
-                self.stop(now, self.lane_of(hash_key), &error);
-            }
             self.fail_unrouted(vec![arrival], error);
         }
     }

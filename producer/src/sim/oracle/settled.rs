@@ -91,7 +91,10 @@ impl Oracle {
             shadow.never = !maybe;
             shadow.failed_before_resume = resumes;
             // Nothing can be stopped before there are lanes.
-            shadow.stops = listing > 0 && !matches!(told.error, Error::NoShards { .. } | Error::Abandoned { .. });
+            // What is too large is refused, only late, if it was never sent.
+            let refused = matches!(told.error, Error::TooLarge { .. }) && told.attempts.count() == 0;
+            let none = matches!(told.error, Error::NoShards { .. } | Error::Abandoned { .. });
+            shadow.stops = listing > 0 && !none && !refused;
         }
         Ok(())
     }
