@@ -93,6 +93,34 @@ async fn a_key_keeps_its_order_whatever_fails() {
     }
 }
 
+/// How many seconds of this world a shard takes for so many bytes, at a round trip of 50 ms.
+async fn seconds_for(records: u64, ordering: Ordering) -> f64 {
+    let world = World::new(1, Config::default().with_ordering(ordering)).await;
+    world.way.judge(|operation, _| match operation {
+        "PutRecords" => Fate::Slow(Duration::from_millis(50)),
+        _ => Fate::Pass,
+    });
+    let began = tokio::time::Instant::now();
+    for number in 0..records {
+        let record = UserRecord::new(vec![number as u8; 4000]).with_partition_key("k".parse().unwrap());
+        world.stream.send(record).await.unwrap();
+    }
+    world.stream.flush().await.unwrap();
+    began.elapsed().as_secs_f64()
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_order_a_shard_is_as_busy_as_without_at_a_round_trip_of_50_ms() {
+    let (ordered, unordered) = (seconds_for(8000, Ordering::PerShard).await, seconds_for(8000, Ordering::None).await);
+    let least = 8000.0 * 4000.0 / f64::from(1 << 20);
+    assert!(
+        unordered > least * 0.95 && ordered > least * 0.95,
+        "the shard's rate is kept to: {unordered} s of {least}"
+    );
+    assert!(ordered < unordered / 0.9, "in order {ordered} s, without {unordered} s, of {least}");
+    println!("in order {ordered:.2} s, without {unordered:.2} s, at the shard's rate {least:.2} s");
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_order_many_are_under_way() {
     let config = Config::default().with_ordering(Ordering::None).with_aggregate_bytes(1000).with_linger(Duration::ZERO);

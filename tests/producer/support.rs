@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tailwater::broker::{self, Broker};
 use tailwater::client::{self, Answer, Client, Cut, Endpoint, Sent, StaticCredentials, Transport};
 use tailwater::local::{self, LocalTransport};
@@ -29,6 +30,8 @@ pub(crate) enum Fate {
     Refused(FaultCode),
     /// It waits until somebody says so, then reaches the broker.
     Held(Arc<Notify>),
+    /// It reaches the broker, and the answer comes so much later.
+    Slow(Duration),
     /// Whatever carries it fails.
     Panic,
 }
@@ -84,6 +87,11 @@ impl Transport for Way {
                 Fate::Held(until) => {
                     until.notified().await;
                     self.broker.send(to, request, deadline).await
+                }
+                Fate::Slow(time) => {
+                    let answer = self.broker.send(to, request, deadline).await;
+                    tokio::time::sleep(time).await;
+                    answer
                 }
                 Fate::Panic => panic!("as the test says"),
             }
