@@ -10,12 +10,12 @@
 
 import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
-import sdk from "@aws-sdk/client-kinesis";
+import { Kinesis } from "@aws-sdk/client-kinesis";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import agg from "aws-kinesis-agg";
 
 const [endpoint, ...streams] = process.argv.slice(2);
-const client = new sdk.Kinesis({
+const client = new Kinesis({
   endpoint,
   region: "us-east-1",
   credentials: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" },
@@ -24,12 +24,12 @@ const client = new sdk.Kinesis({
 
 async function shards(StreamName) {
   const ids = [];
-  let asked = { StreamName };
-  while (asked) {
-    const { Shards, NextToken } = await client.listShards(asked);
+  let page = { StreamName };
+  do {
+    const { Shards, NextToken } = await client.listShards(page);
     ids.push(...Shards.map(({ ShardId }) => ShardId));
-    asked = NextToken && { NextToken };
-  }
+    page = { NextToken };
+  } while (page.NextToken);
   // A child's id is greater than its parents'.
   return ids.sort();
 }

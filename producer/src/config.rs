@@ -291,7 +291,7 @@ impl Config {
     }
 
     /// What every failed record is told to that nobody holds a receipt of. Default: a warning is logged, without payload.
-    /// A hook that panics disturbs nothing else.
+    /// A hook that panics disturbs nothing else. It must not block: it is called by the stream's own task.
     #[must_use]
     pub fn with_failure_hook(mut self, hook: impl Fn(Failure) + Send + Sync + 'static) -> Self {
         self.hook = Some(Arc::new(hook));
@@ -339,7 +339,7 @@ impl Config {
         within("patience in milliseconds", millis(settings.patience), 1, DAY);
         within("first wait in milliseconds", millis(settings.first_wait), 1, DAY);
         within("longest wait in milliseconds", millis(settings.longest_wait), millis(settings.first_wait), DAY);
-        within("recheck in milliseconds", millis(settings.recheck), 1000, u64::MAX);
+        within("recheck in milliseconds", millis(settings.recheck), 1000, 365 * DAY);
         if let Some(limit) = settings.time_to_live {
             within("time to live in milliseconds", millis(limit), 1, u64::MAX);
         }

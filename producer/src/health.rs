@@ -89,6 +89,12 @@ impl Trend {
         (self.stopped, self.failing) = (None, None);
     }
 
+    /// When that may be otherwise although nothing happens.
+    pub(crate) fn changes_at(&self, now: Instant) -> Option<Instant> {
+        let ends = [self.throttled, self.trouble.as_ref().map(|(at, _)| *at)].into_iter().flatten();
+        ends.map(|at| at + RECENT).filter(|end| *end > now).min()
+    }
+
     /// How things are now.
     pub(crate) fn health(&self, now: Instant) -> Health {
         let recent = |at: Instant| now.saturating_duration_since(at) < RECENT;

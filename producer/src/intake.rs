@@ -125,6 +125,19 @@ impl<L: Copy> Room<L> {
         }
     }
 
+    /// Sends away those of whom this is true, told the lane that they wait for, if it is one.
+    pub(crate) fn turn_away(&mut self, hopeless: impl Fn(Option<L>) -> bool) -> Vec<WaitId> {
+        let (gone, stay) = self.waiting.drain(..).partition(|waiting| hopeless(waiting.lane));
+        self.waiting = stay;
+        let gone: VecDeque<Waiting<L>> = gone;
+        gone.into_iter().map(|waiting| waiting.id).collect()
+    }
+
+    /// Whether anybody waits.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Sends everybody away.
     pub(crate) fn dismiss(&mut self) -> Vec<WaitId> {
         self.waiting.drain(..).map(|waiting| waiting.id).collect()

@@ -230,7 +230,7 @@ impl Lane {
     pub(crate) fn next(&self, now: Instant, settings: &Settings) -> Option<Next> {
         let most = match settings.ordering {
             Ordering::PerShard => 1,
-            Ordering::None => settings.requests,
+            Ordering::None => settings.requests * settings.request_records,
         };
         if self.stopped.is_some() || self.closing || self.awaits_listing.is_some() || self.under_way >= most {
             return None;

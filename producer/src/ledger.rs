@@ -3,7 +3,7 @@
 //! the front of a queue; and they are all that the other stages need to carry about a record.
 //! Pure. Called by `pipeline`.
 
-use std::collections::VecDeque;
+use crate::pages::Pages;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -16,11 +16,11 @@ pub(crate) const GRAIN: Duration = Duration::from_millis(1);
 /// The accepted records that are not settled, by number.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// The number of the first page that is kept.
-    first_page: u64,
-    pages: VecDeque<Page>,
+    pages: Pages<Page>,
     next: u64,
     settled: u64,
+    /// Pages that were settled whole, for whoever keeps something by page.
+    closed: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -52,10 +52,10 @@ impl Ledger {
         let number = self.next;
         self.next += 1;
         let place = (number % PAGE as u64) as usize;
-        if place == 0 || self.pages.is_empty() {
-            self.pages.push_back(Page { begun: now, after: [0; PAGE], settled: 0, keyless: 0, spread: 0 });
+        if place == 0 {
+            self.pages.push(Page { begun: now, after: [0; PAGE], settled: 0, keyless: 0, spread: 0 });
         }
-        let page = self.pages.back_mut().expect("pushed above, or kept while it is not full");
+        let page = self.pages.last_mut().expect("pushed above, or open while it is not full");
         let after = now.saturating_duration_since(page.begun).as_millis();
         page.after[place] = u32::try_from(after).unwrap_or(u32::MAX);
         page.keyless |= u64::from(keys != Keys::Given) << place;
@@ -65,20 +65,23 @@ impl Ledger {
 
     /// Settles a record; false if there is none of this number to settle.
     pub(crate) fn settle(&mut self, number: u64) -> bool {
-        let (page, place) = (number / PAGE as u64, number % PAGE as u64);
-        let Some(page) = page.checked_sub(self.first_page).and_then(|index| self.pages.get_mut(index as usize)) else {
-            return false;
-        };
-        if number >= self.next || page.settled & 1 << place != 0 {
+        let (index, place) = (number / PAGE as u64, number % PAGE as u64);
+        let Some(page) = self.pages.get_mut(index).filter(|_| number < self.next) else { return false };
+        if page.settled & 1 << place != 0 {
             return false;
         }
         page.settled |= 1 << place;
         self.settled += 1;
-        while self.pages.front().is_some_and(|page| page.settled == u64::MAX) {
-            self.pages.pop_front();
-            self.first_page += 1;
+        if page.settled == u64::MAX {
+            self.pages.close(index);
+            self.closed.push(index);
         }
         true
+    }
+
+    /// The pages that were settled whole since this was asked last.
+    pub(crate) fn take_closed(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.closed)
     }
 
     /// When a record was accepted, to the millisecond; nothing if its page is settled whole.
@@ -99,9 +102,9 @@ impl Ledger {
 
     /// The number of the oldest unsettled record; that of the next record if all are settled.
     pub(crate) fn first_open(&self) -> u64 {
-        match self.pages.front() {
+        match self.pages.first() {
             None => self.next,
-            Some(page) => (self.first_page * PAGE as u64 + u64::from(page.settled.trailing_ones())).min(self.next),
+            Some((index, page)) => (index * PAGE as u64 + u64::from(page.settled.trailing_ones())).min(self.next),
         }
     }
 
@@ -121,8 +124,7 @@ impl Ledger {
     }
 
     fn page(&self, number: u64) -> Option<&Page> {
-        let index = (number / PAGE as u64).checked_sub(self.first_page)?;
-        self.pages.get(index as usize)
+        self.pages.get(number / PAGE as u64)
     }
 }
 

@@ -55,6 +55,7 @@ mod producer;
 mod stream_producer;
 mod sink;
 mod receipt;
+mod pages;
 mod ledger;
 mod intake;
 mod route;

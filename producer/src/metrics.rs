@@ -8,7 +8,7 @@ use crate::stats::StreamStats;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
-use std::sync::Weak;
+use std::sync::{Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 /// The distributions of all streams.
@@ -61,6 +61,14 @@ impl Metrics {
             entries: histogram("request_entries", "Kinesis records of a request", powers(6))?,
             attempts: histogram("attempt", "Which attempt a Kinesis record was sent for", powers(5))?,
         })
+    }
+
+    /// Takes everything off the registry; what is not there is passed over.
+    pub(crate) fn unregister(&self, registry: &Registry) {
+        let Self { room, linger, stored, request, records, bytes, entries, attempts } = self.clone();
+        for histogram in [room, linger, stored, request, records, bytes, entries, attempts] {
+            let _ = registry.unregister(Box::new(histogram));
+        }
     }
 
     pub(crate) fn of(&self, stream: &str) -> StreamMetrics {
@@ -148,6 +156,8 @@ const GAUGES: &[(&str, &str, Counted)] = &[
 /// Reads what all streams of a producer count.
 pub(crate) struct Reader {
     producer: Weak<Shared>,
+    /// One reading at a time: counters are brought up to date by what they lack.
+    reading: Mutex<()>,
     counters: Vec<(IntCounterVec, Counted)>,
     gauges: Vec<(IntGaugeVec, Counted)>,
     /// By shard, if that is wanted.
@@ -171,6 +181,7 @@ impl Reader {
         };
         Ok(Self {
             producer,
+            reading: Mutex::new(()),
             counters: COUNTERS.iter().map(counter).collect::<Result<_, _>>()?,
             gauges: GAUGES.iter().map(gauge).collect::<Result<_, _>>()?,
             shards: if shards { Some(of_shards()?) } else { None },
@@ -187,6 +198,7 @@ impl Collector for Reader {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
+        let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let streams = self.producer.upgrade().map(|producer| producer.stats().streams).unwrap_or_default();
         if let Some((share, waiting)) = &self.shards {
             // Shards come and go.

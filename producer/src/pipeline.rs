@@ -292,8 +292,14 @@ impl Pipeline {
     }
 
     /// The number of the oldest unsettled record, or of the next.
+    #[cfg(any(test, feature = "unstable-internals"))]
     pub(crate) fn first_open(&self) -> u64 {
         self.ledger.first_open()
+    }
+
+    /// The pages of the ledger that were settled whole since this was asked last.
+    pub(crate) fn take_closed_pages(&mut self) -> Vec<u64> {
+        self.ledger.take_closed()
     }
 
     /// When the oldest unsettled record was accepted.

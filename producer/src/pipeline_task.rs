@@ -21,11 +21,21 @@ enum Done {
     Described(Option<Result<Description, Arc<client::Error>>>),
 }
 
-/// Serves a stream until it is ended. Should it ever panic, everybody who waits is told so.
-pub(crate) async fn run(stream: Arc<Stream>, client: Client) {
-    if AssertUnwindSafe(serve(&stream, &client)).catch_unwind().await.is_err() {
-        tracing::error!(stream = %stream.name, "the stream's task panicked; the stream is closed");
-        stream.end_after_panic();
+/// Serves a stream until it is ended. Should the task panic, or go with its runtime, everybody who waits is told so.
+pub(crate) async fn run(ward: Ward, client: Client) {
+    if AssertUnwindSafe(serve(&ward.0, &client)).catch_unwind().await.is_err() {
+        tracing::error!(stream = %ward.0.name, "the stream's task panicked; the stream is closed");
+    }
+}
+
+/// A stream that is served as long as this stands, in a task that may never be polled.
+pub(crate) struct Ward(pub(crate) Arc<Stream>);
+
+impl Drop for Ward {
+    fn drop(&mut self) {
+        if !self.0.lock().ended {
+            self.0.end_without_task();
+        }
     }
 }
 
@@ -38,7 +48,8 @@ async fn serve(stream: &Arc<Stream>, client: &Client) {
                 let now = Instant::now();
                 state.pipeline.tick(now);
                 let (work, deliveries) = state.act();
-                let wake_at = state.pipeline.wake_at();
+                let changes = state.pipeline.trend.changes_at(now);
+                let wake_at = [state.pipeline.wake_at(), changes].into_iter().flatten().min();
                 let health = state.pipeline.trend.health(now);
                 (state.armed, state.asleep) = (wake_at, work.is_empty() && deliveries.is_empty());
                 (work, deliveries, wake_at, health, state.ended)

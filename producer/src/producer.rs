@@ -5,19 +5,19 @@ use crate::error::Error;
 use crate::failure::Failure;
 use crate::metrics::{Metrics, Reader};
 use crate::pipeline::Pipeline;
-use crate::pipeline_task;
+use crate::pipeline_task::{self, Ward};
 use crate::stats::Stats;
 use crate::stream::Stream;
 use crate::stream_producer::StreamProducer;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tailwater_client::Client;
 use tailwater_record::StreamRef;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 /// Puts records to any number of streams. Cheap to clone; all clones are one producer.
 ///
@@ -45,6 +45,7 @@ struct Streams {
 }
 
 /// How a producer ended.
+#[must_use = "failed records are in it"]
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Closed {
@@ -106,7 +107,7 @@ impl Producer {
                 stream.end();
                 return (stream, None);
             }
-            let task = pipeline_task::run(Arc::clone(&stream), self.shared.client.clone());
+            let task = pipeline_task::run(Ward(Arc::clone(&stream)), self.shared.client.clone());
             (stream, Some(self.shared.runtime.spawn(task)))
         });
         StreamProducer::new(Arc::clone(&self.shared), Arc::clone(&stream.0))
@@ -131,12 +132,11 @@ impl Producer {
     /// # Cancellation
     /// Dropping the future leaves the producer closed to records; it may be closed again.
     pub async fn close(&self, within: Duration) -> Closed {
-        let deadline = Instant::now() + within;
         self.shared.lock().closed = true;
         let streams = self.shared.open_streams();
         let drained = futures_util::future::join_all(streams.iter().map(|stream| stream.drain()));
         // What a stopped lane holds, or what is late, is given up below.
-        let _ = timeout_at(deadline, drained).await;
+        let _ = timeout(within, drained).await;
         let mut closed = Closed::default();
         for stream in &streams {
             let failures = stream.end();
@@ -155,6 +155,7 @@ impl Producer {
             // It ends by itself, also if it panics.
             let _ = task.await;
         }
+        self.shared.unregister();
         closed
     }
 
@@ -177,6 +178,17 @@ impl Shared {
         let in_order_alone = settings.ordering == Ordering::PerShard && !settings.aggregation;
         let pipeline = Pipeline::new(Instant::now(), settings, seed);
         Stream::new(name, pipeline, self.config.hook.clone(), metrics, in_order_alone)
+    }
+
+    /// Takes the metrics off the registry, so that another producer may put its own there.
+    fn unregister(&self) {
+        if let (Some(registry), Some(metrics)) = (&self.config.registry, &self.metrics) {
+            metrics.unregister(registry);
+            if let Ok(reader) = Reader::new(Weak::new(), self.config.shard_labels) {
+                // A second close finds nothing.
+                let _ = registry.unregister(Box::new(reader));
+            }
+        }
     }
 
     fn open_streams(&self) -> Vec<Arc<Stream>> {

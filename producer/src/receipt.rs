@@ -2,11 +2,14 @@
 //! Why pages: a receipt for each record would cost an allocation for each. Sixty-four share one, which lives as long as
 //! any of them is held or open.
 
+use crate::config::Hook;
 use crate::failure::Failure;
 use crate::ledger::PAGE;
+use crate::pages::Pages;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -49,6 +52,7 @@ pub struct Receipts {
 }
 
 /// What became of records that were put together.
+#[must_use = "failed records are in it"]
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Settled {
@@ -61,6 +65,7 @@ pub struct Settled {
 /// Receipts that share an allocation.
 pub(crate) struct Page {
     slots: Mutex<[Slot; PAGE]>,
+    hook: Option<Hook>,
 }
 
 enum Slot {
@@ -87,24 +92,26 @@ impl Page {
 }
 
 /// The pages that are open, by record number.
-#[derive(Default)]
 pub(crate) struct Book {
-    first: u64,
-    pages: VecDeque<Arc<Page>>,
+    pages: Pages<Arc<Page>>,
+    /// Told of failures that nobody reads.
+    hook: Option<Hook>,
 }
 
 impl Book {
+    pub(crate) fn new(hook: Option<Hook>) -> Self {
+        Self { pages: Pages::default(), hook }
+    }
+
     /// The place for a record that was just accepted. Numbers come in order, from 0.
     #[inline]
     fn page(&mut self, number: u64) -> (&Arc<Page>, usize) {
-        let (page, place) = (number / PAGE as u64, (number % PAGE as u64) as usize);
-        if place == 0 || self.pages.is_empty() {
-            if self.pages.is_empty() {
-                self.first = page;
-            }
-            self.pages.push_back(Arc::new(Page { slots: Mutex::new([const { Slot::Open }; PAGE]) }));
+        let place = (number % PAGE as u64) as usize;
+        if place == 0 {
+            let slots = Mutex::new([const { Slot::Open }; PAGE]);
+            self.pages.push(Arc::new(Page { slots, hook: self.hook.clone() }));
         }
-        (self.pages.back().expect("pushed above, or kept while it is not full"), place)
+        (self.pages.last_mut().expect("pushed above, or open while it is not full"), place)
     }
 
     /// A receipt for a record that was just accepted.
@@ -131,17 +138,14 @@ impl Book {
         page.slots()[place] = Slot::Forgotten;
     }
 
-    /// Lets go of the pages before this number.
-    pub(crate) fn close_before(&mut self, first_open: u64) {
-        while self.first < first_open / PAGE as u64 && self.pages.pop_front().is_some() {
-            self.first += 1;
-        }
+    /// Lets go of a page of which all are settled.
+    pub(crate) fn close(&mut self, page: u64) {
+        self.pages.close(page);
     }
 
     /// The page of an open record, shared so that it can be written without this book.
     pub(crate) fn find(&self, number: u64) -> Option<Arc<Page>> {
-        let index = (number / PAGE as u64).checked_sub(self.first)?;
-        self.pages.get(index as usize).map(Arc::clone)
+        self.pages.get(number / PAGE as u64).map(Arc::clone)
     }
 }
 
@@ -192,14 +196,29 @@ impl Page {
     }
 
     fn drop_receipt(&self, place: usize) {
-        let mut slots = self.slots();
-        match std::mem::replace(&mut slots[place], Slot::Read) {
-            Slot::Open | Slot::Awaited(_) => slots[place] = Slot::Forgotten,
-            Slot::Failed(failure) => {
-                tracing::warn!(error = %failure.error, shard = ?failure.shard, "a receipt was dropped with its failure unread");
+        // What is dropped or told is other people's code, and not for under a lock.
+        let before = {
+            let mut slots = self.slots();
+            let before = std::mem::replace(&mut slots[place], Slot::Read);
+            if let Slot::Open | Slot::Awaited(_) = before {
+                slots[place] = Slot::Forgotten;
             }
-            Slot::Stored(..) | Slot::Forgotten | Slot::Read => {}
+            before
+        };
+        if let Slot::Failed(failure) = before {
+            tell(self.hook.as_ref(), *failure);
         }
+    }
+}
+
+/// Tells the hook of a failure that nobody else hears of, or else the log.
+pub(crate) fn tell(hook: Option<&Hook>, failure: Failure) {
+    let Some(hook) = hook else {
+        let shard = failure.shard.as_ref();
+        return tracing::warn!(?shard, error = %failure.error, "a record was given up that nobody waits for");
+    };
+    if catch_unwind(AssertUnwindSafe(|| hook(failure))).is_err() {
+        tracing::error!("the failure hook panicked");
     }
 }
 

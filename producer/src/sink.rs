@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tailwater_record::UserRecord;
 
-/// Takes records of which nobody wants to know. A record that is refused ends the forwarding and can be had by
+/// Takes records of which nobody wants to know. Flush it before it is dropped: one record may wait in it for room. A record that is refused ends the forwarding and can be had by
 /// [`take_refused`](Self::take_refused).
 pub struct RecordSink {
     producer: StreamProducer,
@@ -50,6 +50,8 @@ impl Sink<UserRecord> for RecordSink {
     }
 
     fn start_send(mut self: Pin<&mut Self>, record: UserRecord) -> Result<(), Error> {
+        // A flush that was begun before does not cover it.
+        self.flushing = None;
         match self.producer.try_send(record) {
             Ok(()) => Ok(()),
             Err(refused) if matches!(refused.error(), Error::Full { .. }) => {
@@ -73,6 +75,14 @@ impl Sink<UserRecord> for RecordSink {
     /// Closing the sink flushes it; the producer stays open for others.
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.poll_flush(context)
+    }
+}
+
+impl Drop for RecordSink {
+    fn drop(&mut self) {
+        if self.putting.is_some() {
+            tracing::warn!(stream = %self.producer.name(), "a sink was dropped with a record that waited for room");
+        }
     }
 }
 

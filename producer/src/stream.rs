@@ -11,7 +11,7 @@ use crate::health::Health;
 use crate::intake::WaitId;
 use crate::metrics::StreamMetrics;
 use crate::pipeline::{FlushId, Pipeline};
-use crate::receipt::{Book, Receipt, Receipts};
+use crate::receipt::{Book, Receipt, Receipts, tell};
 use crate::stats::StreamStats;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,7 +43,7 @@ impl Stream {
         metrics: Option<StreamMetrics>,
         in_order_alone: bool,
     ) -> Self {
-        let state = State::new(pipeline);
+        let state = State::new(pipeline, hook.clone());
         let (health, _) = watch::channel(Health::Healthy);
         Self { name, state: Mutex::new(state), wake: Notify::new(), health, hook, metrics, in_order_alone }
     }
@@ -62,14 +62,15 @@ impl Stream {
     ) -> Result<T, Refused> {
         let now = Instant::now();
         let mut state = self.lock();
-        let number = state.pipeline.put(now, record, admitted)?;
-        let noted = note(&mut state.book, number);
+        let put = state.pipeline.put(now, record, admitted);
+        let noted = put.map(|number| note(&mut state.book, number));
+        // Also when it is refused: the room that it was promised goes to the next in line.
         let wake = state.must_wake();
         drop(state);
         if wake {
             self.wake.notify_one();
         }
-        Ok(noted)
+        noted
     }
 
     pub(crate) fn try_put(&self, record: UserRecord) -> Result<Receipt, Refused> {
@@ -134,6 +135,9 @@ impl Stream {
         let (sender, receiver) = oneshot::channel();
         let mut place = {
             let mut state = self.lock();
+            if state.ended {
+                return Err(Refused::new(record, Error::Closed));
+            }
             let id = state.pipeline.wait(&record);
             state.waits.insert(id, sender);
             InLine { stream: Arc::clone(self), id, holds: true }
@@ -189,8 +193,8 @@ impl Stream {
     pub(crate) fn end(&self) -> Vec<Failure> {
         let deliveries = {
             let mut state = self.lock();
-            state.pipeline.abandon(Instant::now());
             state.ended = true;
+            state.pipeline.abandon(Instant::now());
             let (_, deliveries) = state.act();
             deliveries
         };
@@ -199,15 +203,19 @@ impl Stream {
         self.lock().closing.take().unwrap_or_default()
     }
 
-    /// Something of ours is wrong, so nothing that it says is relied on but what can be given back.
-    pub(crate) fn end_after_panic(&self) {
+    /// The task is gone, for a fault of ours or with its runtime: everybody who waits is told, and nothing is relied on.
+    pub(crate) fn end_without_task(&self) {
         if catch_unwind(AssertUnwindSafe(|| self.end())).is_err() {
             tracing::error!(stream = %self.name, "records could not be given back");
         }
-        let mut state = self.lock();
+        let (waits, flushes) = {
+            let mut state = self.lock();
+            state.ended = true;
+            (std::mem::take(&mut state.waits), std::mem::take(&mut state.flushes))
+        };
         // Those who wait see that nobody will answer.
-        state.waits.clear();
-        state.flushes.clear();
+        drop((waits, flushes));
+        self.publish_health(Health::Failing { reason: "the stream's task is gone".to_owned() });
     }
 
     pub(crate) fn resume(&self, shard: Option<&ShardId>) -> usize {
@@ -237,17 +245,7 @@ impl Stream {
             }
         }
         wakers.into_iter().for_each(Waker::wake);
-        unheard.into_iter().for_each(|failure| self.tell_hook(failure));
-    }
-
-    fn tell_hook(&self, failure: Failure) {
-        let Some(hook) = &self.hook else {
-            let (shard, stream) = (&failure.shard, &self.name);
-            return tracing::warn!(%stream, ?shard, error = %failure.error, "a record was given up that nobody waits for");
-        };
-        if catch_unwind(AssertUnwindSafe(|| hook(failure))).is_err() {
-            tracing::error!(stream = %self.name, "the failure hook panicked");
-        }
+        unheard.into_iter().for_each(|failure| tell(self.hook.as_ref(), failure));
     }
 
     pub(crate) fn publish_health(&self, health: Health) {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tailwater_record::{ShardId, StreamRef, UserRecord};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 /// Puts records to one stream. Cheap to clone.
 ///
@@ -33,8 +33,10 @@ pub struct StreamProducer {
 pub struct PartlyPut {
     /// The receipts of those that were put.
     pub receipts: Receipts,
-    /// The one that was refused. Those behind it were not looked at.
+    /// The one that was refused.
     pub refused: Refused,
+    /// Those behind it that were taken from the iterator and not put.
+    pub rest: Vec<UserRecord>,
 }
 
 impl StreamProducer {
@@ -76,9 +78,8 @@ impl StreamProducer {
     /// # Cancellation
     /// As [`put`](Self::put).
     pub async fn put_timeout(&self, record: UserRecord, within: Duration) -> Result<Receipt, Refused> {
-        let deadline = Instant::now() + within;
         // A record is cheap to clone: its data is shared.
-        match timeout_at(deadline, self.stream.put(record.clone())).await {
+        match timeout(within, self.stream.put(record.clone())).await {
             Ok(put) => put,
             Err(_) => self.stream.try_put(record),
         }
@@ -97,12 +98,13 @@ impl StreamProducer {
     /// ```
     ///
     /// # Errors
-    /// The first record that is refused, with the receipts of those before. Those behind it were not taken from the
-    /// iterator, apart from the few dozen that were looked at with it, which are dropped: to keep them, put smaller parts.
+    /// The first record that is refused, with the receipts of those before, and those behind it that were taken from the
+    /// iterator already.
     ///
     /// # Cancellation
-    /// Dropped before it is ready, some of the records are put; their receipts are dropped.
-    pub async fn put_all<I>(&self, records: I) -> Result<Receipts, PartlyPut>
+    /// Dropped before it is ready, some of the records are put, and their receipts are dropped; a few dozen may be taken from
+    /// the iterator and lost.
+    pub async fn put_all<I>(&self, records: I) -> Result<Receipts, Box<PartlyPut>>
     where
         I: IntoIterator<Item = UserRecord>,
         I::IntoIter: Send,
@@ -113,29 +115,30 @@ impl StreamProducer {
             if part.is_empty() {
                 return Ok(receipts);
             }
-            self.put_part(part, &mut receipts).await.map_err(|(refused, receipts)| PartlyPut { receipts, refused })?;
+            self.put_part(part, &mut receipts).await?;
         }
     }
 
-    /// As [`put_all`](Self::put_all), of a stream of records, until it ends.
+    /// As [`put_all`](Self::put_all), of a stream of records, until it ends; it should, because all receipts are kept until
+    /// then. What never ends goes through a [`sink`](Self::sink).
     ///
     /// # Errors
     /// As [`put_all`](Self::put_all).
     ///
     /// # Cancellation
     /// As [`put_all`](Self::put_all).
-    pub async fn put_stream<S>(&self, records: S) -> Result<Receipts, PartlyPut>
+    pub async fn put_stream<S>(&self, records: S) -> Result<Receipts, Box<PartlyPut>>
     where
         S: futures_core::Stream<Item = UserRecord> + Send,
     {
         let (mut records, mut receipts) = (std::pin::pin!(records.ready_chunks(TOGETHER)), Receipts::default());
         while let Some(part) = records.next().await {
-            self.put_part(part, &mut receipts).await.map_err(|(refused, receipts)| PartlyPut { receipts, refused })?;
+            self.put_part(part, &mut receipts).await?;
         }
         Ok(receipts)
     }
 
-    async fn put_part(&self, part: Vec<UserRecord>, receipts: &mut Receipts) -> Result<(), (Refused, Receipts)> {
+    async fn put_part(&self, part: Vec<UserRecord>, receipts: &mut Receipts) -> Result<(), Box<PartlyPut>> {
         // While there is room nothing else here waits, and others of the same task want their turn.
         tokio::task::coop::consume_budget().await;
         let mut part = part.into_iter();
@@ -144,7 +147,10 @@ impl StreamProducer {
                 Error::Full { .. } => self.stream.put_with(refused.into_record(), receipts).await,
                 _ => Err(refused),
             };
-            waited.map_err(|refused| (refused, std::mem::take(receipts)))?;
+            if let Err(refused) = waited {
+                let (receipts, rest) = (std::mem::take(receipts), part.collect());
+                return Err(Box::new(PartlyPut { receipts, refused, rest }));
+            }
         }
         Ok(())
     }

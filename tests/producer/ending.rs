@@ -140,7 +140,7 @@ async fn no_task_outlives_a_producer_closed_or_dropped() {
     let open = world.stream.put(numbered(1, "k")).await.unwrap();
     tokio::time::sleep(SECOND).await;
     assert!(tasks() > 1, "the stream's and a request's");
-    world.producer.close(SECOND).await;
+    let _ = world.producer.close(SECOND).await;
     assert_eq!(tasks(), 0);
     drop(open);
 
@@ -168,4 +168,76 @@ async fn those_who_wait_for_room_are_sent_away_when_it_closes() {
     let refused = waiter.await.unwrap().unwrap_err();
     assert!(matches!(refused.error(), Error::Closed), "{refused}");
     assert_eq!((refused.record().data().len(), closed.accepted), (60_000, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_lane_that_stops_is_told_so() {
+    let world = World::new(1, Config::default().with_budget(64 * 1024).with_linger(Duration::ZERO)).await;
+    world.stream.put(numbered(0, "k")).await.unwrap().await.unwrap();
+    let until = Arc::new(Notify::new());
+    let held = Arc::clone(&until);
+    let mut puts = 0;
+    world.way.judge(move |operation, _| {
+        puts += usize::from(operation == "PutRecords");
+        match (operation, puts) {
+            ("PutRecords", 1) => Fate::Held(Arc::clone(&held)),
+            ("PutRecords", _) => Fate::Refused(FaultCode::AccessDenied),
+            _ => Fate::Pass,
+        }
+    });
+    let large = || tailwater::record::UserRecord::new(vec![0; 30_000]).with_partition_key("k".parse().unwrap());
+    for _ in 0..2 {
+        drop(world.stream.put(large()).await.unwrap());
+    }
+    let waiting = world.stream.clone();
+    let waiters = [0, 1, 2].map(|_| {
+        let waiting = waiting.clone();
+        tokio::spawn(async move { waiting.put(large()).await.map(drop) })
+    });
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    until.notify_waiters();
+    let mut refused = 0;
+    for waiter in waiters {
+        let told = tokio::time::timeout(60 * SECOND, waiter).await.expect("nobody waits for ever").unwrap();
+        refused += usize::from(matches!(told, Err(error) if matches!(error.error(), Error::Stopped { .. })));
+    }
+    assert_eq!(refused, 1, "two found room before, the third is told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_time_there_is_may_be_given() {
+    let world = World::new(1, Config::default()).await;
+    drop(world.stream.put_timeout(numbered(0, "k"), Duration::MAX).await.unwrap());
+    assert_eq!(world.producer.close(Duration::MAX).await.stored, 1);
+}
+
+#[test]
+fn when_the_runtime_ends_everybody_is_told() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let first = runtime();
+    let (world, receipt) = first.block_on(async {
+        let world = World::new(1, Config::default()).await;
+        let receipt = world.stream.put(numbered(0, "k")).await.unwrap();
+        (world, receipt)
+    });
+    drop(first);
+    runtime().block_on(async {
+        assert!(matches!(receipt.await.unwrap_err().error, Error::Abandoned { .. }));
+        assert!(matches!(world.stream.put(numbered(1, "k")).await.unwrap_err().error(), Error::Closed));
+        world.stream.flush().await.expect("nothing is outstanding");
+        assert!(matches!(*world.stream.health().borrow(), Health::Failing { .. }));
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_whose_receipt_is_dropped_unread_is_told_to_the_hook() {
+    let (kept, hook) = keeping();
+    let config = Config::default().with_failure_hook(hook).with_on_failure(OnFailure::Skip).with_linger(Duration::ZERO);
+    let world = World::new(1, config).await;
+    world.way.puts([Fate::Refused(FaultCode::AccessDenied)]);
+    let receipt = world.stream.put(numbered(1, "k")).await.unwrap();
+    world.stream.flush().await.unwrap();
+    assert!(kept.lock().unwrap().is_empty(), "somebody may read it yet");
+    drop(receipt);
+    assert_eq!(number_in(&kept.lock().unwrap()[0].record), 1);
 }

@@ -100,6 +100,20 @@ impl Pipeline {
         let share = self.room.share(shards);
         let open = |key: LaneKey, cost| lanes.get(key).is_none_or(|lane| lane.used + cost <= share);
         self.room.admit(open, |id| self.actions.push_back(Action::Admit(id)));
+        self.turn_away();
+    }
+
+    /// Sends those away who wait for what only somebody who acts can give back.
+    pub(super) fn turn_away(&mut self) {
+        if !self.room.is_awaited() {
+            return;
+        }
+        let Some(error) = self.is_stopped() else { return };
+        let (lanes, nothing_moves) = (&self.lanes, self.all_is_stopped());
+        let stands = |key: LaneKey| lanes.get(key).is_some_and(|lane| lane.stopped.is_some());
+        for id in self.room.turn_away(|lane| lane.map_or(nothing_moves, stands)) {
+            self.actions.push_back(Action::Dismiss(id, error.clone()));
+        }
     }
 }
 

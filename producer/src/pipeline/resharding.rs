@@ -14,7 +14,7 @@ use crate::lane::Lane;
 use crate::pace::Rate;
 use crate::parcel::Parcel;
 use crate::route::{Listed, Map};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tailwater_client as client;
@@ -160,12 +160,9 @@ impl Pipeline {
         };
         self.knowledge = knowledge;
         self.sticky = None;
-        let leaving: Vec<LaneKey> = self
-            .lanes
-            .iter()
-            .filter(|(key, lane)| !lane.closing && !staying.contains(key))
-            .map(|(key, _)| key)
-            .collect();
+        let stays: BTreeSet<LaneKey> = staying.iter().copied().collect();
+        let leaving: Vec<LaneKey> =
+            self.lanes.iter().filter(|(key, lane)| !lane.closing && !stays.contains(key)).map(|(key, _)| key).collect();
         self.tell(Event::Described {
             shards: staying.len(),
             gone: leaving.len(),

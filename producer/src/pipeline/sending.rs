@@ -64,13 +64,15 @@ impl Pipeline {
         }
         ready.sort_unstable();
         let mut ready: VecDeque<LaneKey> = ready.into_iter().map(|(_, key)| key).collect();
+        let left = (self.settings.budget as usize / 4).saturating_sub(self.bytes_under_way);
+        let most = self.settings.request_bytes.min(left);
         let (mut parcels, mut bytes) = (Vec::new(), 0);
         while let Some(key) = ready.pop_front() {
             let Some(next) = self.lanes[key].next(now, &self.settings).filter(|next| is_ready(*next, now)) else {
                 continue;
             };
             let size = next.closed.unwrap_or_else(|| self.lanes[key].open_size());
-            if !parcels.is_empty() && bytes + size + KEY_MAX > self.settings.request_bytes {
+            if !parcels.is_empty() && bytes + size + KEY_MAX > most {
                 continue;
             }
             self.counts.closed_by_linger += u64::from(next.closed.is_none());

@@ -300,12 +300,14 @@ impl Pipeline {
         self.tell(Event::Stopped { shard: self.lanes[key].shard.clone(), error: error.clone() });
         if !self.lanes[key].closing {
             self.lanes[key].stopped = Some(cause);
-            return self.schedule(now, key);
+            self.schedule(now, key);
+        } else {
+            for other in self.overlapping(key) {
+                self.lanes[other].stopped.get_or_insert_with(|| Arc::clone(&cause));
+                self.schedule(now, other);
+            }
         }
-        for other in self.overlapping(key) {
-            self.lanes[other].stopped.get_or_insert_with(|| Arc::clone(&cause));
-            self.schedule(now, other);
-        }
+        self.turn_away();
     }
 
     /// Settles records as failed. `cost` is what all of them take of the budget.

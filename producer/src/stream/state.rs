@@ -1,6 +1,7 @@
 //! What stands behind a stream's lock: the pipeline, and by its names those who wait to be told.
 //! Called with the lock held; what is other people's code (wakers, hooks) is left for later, as a `Delivery`.
 
+use crate::config::Hook;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::intake::WaitId;
@@ -35,10 +36,10 @@ pub(crate) enum Delivery {
 }
 
 impl State {
-    pub(super) fn new(pipeline: Pipeline) -> Self {
+    pub(super) fn new(pipeline: Pipeline, hook: Option<Hook>) -> Self {
         Self {
             pipeline,
-            book: Book::default(),
+            book: Book::new(hook),
             waits: HashMap::new(),
             flushes: HashMap::new(),
             armed: None,
@@ -83,7 +84,9 @@ impl State {
                 }
             }
         }
-        self.book.close_before(self.pipeline.first_open());
+        for page in self.pipeline.take_closed_pages() {
+            self.book.close(page);
+        }
         (work, deliveries)
     }
 

@@ -16,6 +16,8 @@ use tailwater_wire::shapes::{
 };
 use tokio::sync::watch;
 
+type Fault = Box<dyn Error + Send + Sync>;
+
 const SHARDS: u32 = 4;
 const TOGETHER_MAX: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,12 +41,7 @@ pub(super) struct Listed {
 }
 
 /// Writes these records as this part says.
-pub(super) async fn write(
-    client: &Client,
-    part: &Part,
-    seed: u64,
-    records: Vec<UserRecord>,
-) -> Result<Written, Box<dyn Error + Send + Sync>> {
+pub(super) async fn write(client: &Client, part: &Part, seed: u64, records: Vec<UserRecord>) -> Result<Written, Fault> {
     let name: StreamName = part.name.parse()?;
     client.create_stream(&CreateStreamInput::provisioned(name.clone(), SHARDS)).await?;
     wait_until_active(client, &name).await?;
@@ -81,7 +78,7 @@ struct Putting<'p> {
 }
 
 impl Putting<'_> {
-    async fn run(mut self, records: &[UserRecord]) -> Result<Vec<Stored>, Box<dyn Error + Send + Sync>> {
+    async fn run(mut self, records: &[UserRecord]) -> Result<Vec<Stored>, Fault> {
         let sections = self.part.reshards.len() + 1;
         let (mut stored, mut under_way) = (Vec::with_capacity(records.len()), VecDeque::new());
         for (section, records) in records.chunks(records.len().div_ceil(sections)).enumerate() {
@@ -105,11 +102,7 @@ impl Putting<'_> {
         Ok(stored)
     }
 
-    async fn put(
-        &mut self,
-        records: &[UserRecord],
-        receipts: &mut VecDeque<Receipt>,
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+    async fn put(&mut self, records: &[UserRecord], receipts: &mut VecDeque<Receipt>) -> Result<(), Fault> {
         if self.chance.random_ratio(1, 4) {
             for record in records {
                 receipts.push_back(self.stream.put(record.clone()).await?);
@@ -137,7 +130,7 @@ async fn reshard_all(
     reshards: &[Reshard],
     mut reaches: watch::Receiver<usize>,
     asked: watch::Sender<usize>,
-) -> Result<(), Box<dyn Error + Send + Sync>> {
+) -> Result<(), Fault> {
     for (number, reshard) in (1..).zip(reshards) {
         reaches.wait_for(|reached| *reached >= number).await?;
         let open = open(list(client, name).await?)?;
@@ -163,14 +156,14 @@ async fn reshard_all(
     Ok(())
 }
 
-async fn wait_until_active(client: &Client, name: &StreamName) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn wait_until_active(client: &Client, name: &StreamName) -> Result<(), Fault> {
     let stream = DescribeStreamSummaryInput { stream_name: Some(name.clone()), stream_arn: None };
     client.wait_until_active(&stream, PATIENCE).await?;
     Ok(())
 }
 
 /// All shards, closed ones too.
-async fn list(client: &Client, name: &StreamName) -> Result<Vec<Shard>, Box<dyn Error + Send + Sync>> {
+async fn list(client: &Client, name: &StreamName) -> Result<Vec<Shard>, Fault> {
     let mut pages = client.pages(ListShardsInput { stream_name: Some(name.clone()), ..Default::default() });
     let mut shards = Vec::new();
     while let Some(page) = pages.next().await? {
@@ -180,7 +173,7 @@ async fn list(client: &Client, name: &StreamName) -> Result<Vec<Shard>, Box<dyn 
 }
 
 /// Those that take records, by their hash keys.
-fn open(mut shards: Vec<Shard>) -> Result<Vec<(HashRange, ShardId)>, Box<dyn Error + Send + Sync>> {
+fn open(mut shards: Vec<Shard>) -> Result<Vec<(HashRange, ShardId)>, Fault> {
     shards.retain(|shard| shard.sequence_number_range.ending_sequence_number.is_none());
     let mut open = Vec::with_capacity(shards.len());
     for shard in shards {
