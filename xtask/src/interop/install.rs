@@ -1,6 +1,6 @@
 //! Installs what is pinned beside a program of ours, by the ordinary clients, from wherever these are configured to fetch.
 //! It lands under `target/interop`, never in the source tree, and is kept until a pin changes.
-//! Called by `programs`, `model`, `brokers` and `sdks`.
+//! Called by `programs`, `model`, `brokers`, `sdks` and `producer`.
 
 use crate::shell::{self, Outcome};
 use std::ffi::OsString;

@@ -1,6 +1,6 @@
 //! Our own broker, as users run it: the built program, a process of its own on a free port of the loopback address.
 //! Why not inside this process: what others' programs meet must be what is shipped, its listener and its exit included.
-//! Called by `sdks` and `kcl`.
+//! Called by `sdks`, `kcl` and `producer`.
 
 use crate::shell;
 use std::env;

@@ -3,10 +3,10 @@
 use super::Mutant;
 
 const PIPELINE: &str = "producer/src/pipeline.rs";
+const DOOR: &str = "producer/src/pipeline/door.rs";
 const ENDING: &str = "producer/src/pipeline/ending.rs";
 const LANE: &str = "producer/src/lane.rs";
 const RESHARDING: &str = "producer/src/pipeline/resharding.rs";
-const ROUTING: &str = "producer/src/pipeline/routing.rs";
 const SENDING: &str = "producer/src/pipeline/sending.rs";
 const SETTLE: &str = "producer/src/settle.rs";
 const SETTLING: &str = "producer/src/pipeline/settling.rs";
@@ -69,8 +69,8 @@ mutants! {
         "self.under_way.len() < self.settings.requests" => "self.under_way.len() <= self.settings.requests";
     "attempts are forgotten when records are packed anew" in RESHARDING:
         "parcel.attempts = attempts.clone();" => "parcel.attempts = Attempts::default();";
-    "the outer key is not counted" in ROUTING:
-        "OuterKey::Shard => 128," => "OuterKey::Shard => 0,";
+    "a record's key is not counted" in DOOR:
+        "record.data().len() + key.as_str().len()" => "record.data().len()";
     "a flush is not told of the last answer" in SETTLING:
         "self.admit();\n        self.report_flushes();" => "self.admit();";
     "a listing that was under way is trusted" in SETTLING:
