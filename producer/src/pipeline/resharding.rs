@@ -140,13 +140,14 @@ impl Pipeline {
         let Description { record_limit, spreads, shards } = description;
         let smaller = record_limit < self.record_limit;
         let stood = self.lanes().filter(|lane| !lane.closing).count();
+        // Also where nothing is routed by them: answers are judged by what is listed.
+        let places = shards.iter().map(|listed| (listed.range, ())).collect();
+        if Map::new(places).is_none() {
+            return false;
+        }
         let knowledge = if spreads {
             Knowledge::Spread(self.spread_lane(now, shards.len()))
         } else {
-            let places = shards.iter().map(|listed| (listed.range, ())).collect();
-            if Map::new(places).is_none() {
-                return false;
-            }
             let lanes = shards.iter().map(|listed| (listed.range, self.lane_for(now, listed))).collect();
             Knowledge::Shards(Map::new(lanes).expect("the same ranges as above"))
         };

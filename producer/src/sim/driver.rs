@@ -288,7 +288,7 @@ impl Driver {
             Event::Look => self.look(),
             Event::Describe(outcome, torn) => {
                 let told = outcome.map(|(description, shards)| {
-                    if !torn || description.spreads {
+                    if !torn {
                         self.oracle.described(description.record_limit, description.spreads, &shards, &self.world);
                     }
                     description
