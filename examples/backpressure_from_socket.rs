@@ -65,7 +65,8 @@ pub(crate) async fn run(on_aws: Option<String>) -> Result<Outcome, Fault> {
     lines.flush().await?;
 
     let stats = lines.stats();
-    producer.close(Duration::from_secs(10)).await;
+    let closed = producer.close(Duration::from_secs(10)).await;
+    assert!(closed.unknown.is_empty(), "nothing is left in doubt");
     let read = reader.read(usize::try_from(stats.stored)?).await?.data.len();
     println!(
         "{:.1} MB came through {} KiB: the sender needed {sending:.2?}, and {} lines had to wait for room",

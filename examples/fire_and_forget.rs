@@ -62,7 +62,8 @@ pub(crate) async fn run(on_aws: Option<String>) -> Result<Outcome, Fault> {
     // A point where it matters after all: before a snapshot, at the end of a test. All that was sent is settled then.
     telemetry.flush().await?;
     let stored = telemetry.stats().stored;
-    producer.close(Duration::from_secs(10)).await;
+    let closed = producer.close(Duration::from_secs(10)).await;
+    assert!(closed.unknown.is_empty(), "nothing is left in doubt");
     let outcome = Outcome {
         sent: MEASUREMENTS,
         stored,

@@ -66,7 +66,8 @@ pub(crate) async fn run(on_aws: Option<String>) -> Result<Outcome, Fault> {
         "{} records in {} Kinesis records, of which {} were stored where readers set them aside and {} were packed anew",
         stats.stored, stats.kinesis_records, stats.misplaced, stats.packed_anew
     );
-    producer.close(Duration::from_secs(10)).await;
+    let closed = producer.close(Duration::from_secs(10)).await;
+    assert!(closed.unknown.is_empty(), "nothing is left in doubt");
 
     let everything = reader.read(KEYS * COUNT).await?;
     let mut next = [0; KEYS];
