@@ -13,7 +13,7 @@ pub(crate) struct Report {
     /// What was asked for.
     load: String,
     /// From the first put to the last receipt.
-    seconds: f64,
+    pub(crate) seconds: f64,
     pub(crate) stored: u64,
     pub(crate) failed: u64,
     /// Records that should have been put by the end, and were not: the rate was not reached.
