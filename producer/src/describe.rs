@@ -34,7 +34,8 @@ pub(crate) async fn describe(client: &Client, stream: &StreamRef) -> Result<Desc
         .max_record_size_in_ki_b
         .map_or(limits::RECORD_BYTES_DEFAULT.value as usize, |size| size as usize * 1024);
     let spreads = summary.record_distribution_strategy == Some(RecordDistributionStrategy::Auto);
-    Ok(Description { record_limit, spreads, shards })
+    let mode = summary.stream_mode_details.map(|details| details.stream_mode);
+    Ok(Description { record_limit, spreads, mode, shards })
 }
 
 /// How an input names the stream.

@@ -87,5 +87,5 @@ pub use crate::health::Health;
 pub use crate::producer::{Closed, Producer};
 pub use crate::receipt::{Receipt, Receipts, Settled, Stored};
 pub use crate::sink::RecordSink;
-pub use crate::stats::{ShardStats, Stats, StreamStats};
+pub use crate::stats::{Described, ShardStats, Stats, StreamStats};
 pub use crate::stream_producer::{PartlyPut, StreamProducer};

@@ -35,6 +35,7 @@ use tailwater_client::RetryBudget;
 use tailwater_record::kpl::Packer;
 use tailwater_record::{HashKey, PartitionKey, SequenceNumber, ShardId, UserRecord};
 use tailwater_wire::limits;
+use tailwater_wire::shapes::StreamMode;
 use tokio::time::Instant;
 
 /// Names a lane for as long as it stands.
@@ -114,6 +115,7 @@ pub(crate) struct Pipeline {
     /// For how many listings in a row answers seemed to come from shards of another birth, and yet of the same id.
     strange_births: u32,
     record_limit: usize,
+    mode: Option<StreamMode>,
     inquiry: Inquiry,
     /// Lanes by the moment at which their next parcel may go.
     agenda: BTreeSet<(Instant, LaneKey)>,
@@ -163,6 +165,7 @@ impl Pipeline {
             births_mean_nothing: false,
             strange_births: 0,
             record_limit: limits::RECORD_BYTES_MAX.value as usize,
+            mode: None,
             inquiry: Inquiry { under_way: false, at: now, asked: None, failures: 0, last_error: None },
             agenda: BTreeSet::new(),
             heads: 0,
@@ -310,6 +313,15 @@ impl Pipeline {
     /// The lanes that stand.
     pub(crate) fn lanes(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.iter().map(|(_, lane)| lane)
+    }
+
+    /// What the stream is, as far as it is described: its mode, the largest record it takes, whether it spreads them by itself.
+    pub(crate) fn described_as(&self) -> Option<(Option<StreamMode>, usize, bool)> {
+        match self.knowledge {
+            Knowledge::None => None,
+            Knowledge::Shards(_) => Some((self.mode.clone(), self.record_limit, false)),
+            Knowledge::Spread(_) => Some((self.mode.clone(), self.record_limit, true)),
+        }
     }
 
     pub(crate) fn requests_under_way(&self) -> usize {

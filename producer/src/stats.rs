@@ -113,6 +113,8 @@ pub struct StreamStats {
     pub descriptions: u64,
     /// Whether one record per round trip and shard is all there can be: in order, without aggregation.
     pub one_record_per_round_trip: bool,
+    /// What the stream is, once it is described.
+    pub described: Option<Described>,
     /// How things go.
     pub health: Health,
     /// What stands for each shard.
@@ -162,10 +164,26 @@ impl StreamStats {
             packed_anew: counts.packed_anew,
             descriptions: counts.descriptions,
             one_record_per_round_trip,
+            described: pipeline.described_as().map(|(mode, record_limit, spreads)| {
+                let mode = mode.map(|mode| mode.as_str().to_owned());
+                Described { mode, record_limit, spreads }
+            }),
             health: pipeline.trend.health(now),
             shards: shards.collect(),
         }
     }
+}
+
+/// What a stream is, as its producer knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Described {
+    /// `PROVISIONED` or `ON_DEMAND`; nothing where that is not told.
+    pub mode: Option<String>,
+    /// The largest record that it takes, with its key, in bytes.
+    pub record_limit: usize,
+    /// Whether it spreads records by itself, whatever their keys.
+    pub spreads: bool,
 }
 
 /// What stands for one shard.

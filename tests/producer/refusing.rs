@@ -156,6 +156,11 @@ async fn where_the_service_spreads_records_order_is_refused_unless_nobody_wants_
         _ => UserRecord::new(number.to_string()),
     });
     assert_eq!(world.stream.put_all(records).await.unwrap().all().await.stored, 100);
+    let described = world.stream.stats().described.unwrap();
+    assert_eq!(
+        (described.mode.as_deref(), described.record_limit, described.spreads),
+        (Some("ON_DEMAND"), 1 << 20, true)
+    );
     let read = world.read().await;
     assert_eq!(read.len(), 100);
     assert!(read.iter().all(|read| read.sub_sequence == 0), "nothing is aggregated");

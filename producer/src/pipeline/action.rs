@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tailwater_client as client;
 use tailwater_record::{SequenceNumber, ShardId, UserRecord};
-use tailwater_wire::shapes::{PutRecordsRequestEntry, PutRecordsResultEntry};
+use tailwater_wire::shapes::{PutRecordsRequestEntry, PutRecordsResultEntry, StreamMode};
 
 /// Names a request under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,6 +97,8 @@ pub(crate) struct Description {
     pub(crate) record_limit: usize,
     /// Whether it spreads records by itself, whatever their keys.
     pub(crate) spreads: bool,
+    /// Who decides how many shards there are; nothing where that is not told.
+    pub(crate) mode: Option<StreamMode>,
     /// The shards that take records.
     pub(crate) shards: Vec<Listed>,
 }

@@ -137,7 +137,7 @@ impl Pipeline {
 
     /// Goes by this description from now on; false if it cannot be.
     fn adopt(&mut self, now: Instant, description: Description) -> bool {
-        let Description { record_limit, spreads, shards } = description;
+        let Description { record_limit, spreads, mode, shards } = description;
         let smaller = record_limit < self.record_limit;
         let stood = self.lanes().filter(|lane| !lane.closing).count();
         // Also where nothing is routed by them: answers are judged by what is listed.
@@ -151,6 +151,7 @@ impl Pipeline {
             let lanes = shards.iter().map(|listed| (listed.range, self.lane_for(now, listed))).collect();
             Knowledge::Shards(Map::new(lanes).expect("the same ranges as above"))
         };
+        self.mode = mode;
         self.listing += 1;
         self.known.learn(self.listing, &shards);
         self.record_limit = record_limit;

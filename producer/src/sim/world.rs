@@ -183,7 +183,7 @@ impl World {
             Listed { shard: shard.id.clone(), range: shard.range, begins: shard.sequence(0, 0) }
         };
         let shards = open.iter().map(listed).collect();
-        Ok((Description { record_limit: self.record_limit, spreads: self.spreads, shards }, open))
+        Ok((Description { record_limit: self.record_limit, spreads: self.spreads, mode: None, shards }, open))
     }
 
     /// Answers a request, and tells what it stored, whatever the answer says.
