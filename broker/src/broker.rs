@@ -14,7 +14,7 @@ use crate::token::TokenKey;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use tailwater_record::{AccountId, Region, StreamArn, Timestamp};
 use tailwater_wire::http::header;
 use tailwater_wire::shape::{DecodeError, Value};
@@ -109,6 +109,9 @@ impl Broker {
         );
         response.headers.add(header::REQUEST_ID, id);
         response.headers.add(header::REQUEST_ID_2, second);
+        // Readers that begin now take their place from this.
+        let since = Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0));
+        response.headers.add(header::DATE, httpdate::fmt_http_date(UNIX_EPOCH + since));
         response
     }
 

@@ -13,7 +13,7 @@ use crate::transport::{Cut, Sent, Transport};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use std::sync::{Arc, Mutex, PoisonError};
-use tailwater_record::AccountId;
+use tailwater_record::{AccountId, Timestamp};
 use tailwater_wire::http::header;
 use tailwater_wire::shape::Shape;
 use tailwater_wire::shapes::{Call, SubscribeToShardInput};
@@ -82,7 +82,13 @@ impl Caller {
     }
 
     /// Makes a call, and makes it again where that helps and `repeat` allows it.
-    pub(crate) async fn call<C: Call>(&self, input: &C, codec: Codec, repeat: bool) -> Result<C::Output, Error> {
+    /// Tells also by the service's clock when it was answered, if the answer says so.
+    pub(crate) async fn call<C: Call>(
+        &self,
+        input: &C,
+        codec: Codec,
+        repeat: bool,
+    ) -> Result<(C::Output, Option<Timestamp>), Error> {
         let over = Instant::now() + self.config.call_timeout;
         let spoken = Spoken::new(C::OPERATION, input, codec, input.size_hint());
         let mut waits = self.config.retry.waits();
@@ -131,7 +137,7 @@ impl Caller {
         spoken: &Spoken<'_, C>,
         attempt: u32,
         deadline: Instant,
-    ) -> Result<C::Output, Failed> {
+    ) -> Result<(C::Output, Option<Timestamp>), Failed> {
         let (head, keys) = self.head(spoken, attempt, deadline, Length::Short).await?;
         let whole = self.collect(head, deadline).await.map_err(|cut| Failed::cut(spoken.at(attempt, None), cut))?;
         if let Some(failed) = self.refusal(spoken, attempt, &whole, &keys) {
@@ -139,10 +145,11 @@ impl Caller {
         }
         let Whole { response, body } = whole;
         let told = response.headers.get(header::CONTENT_TYPE).and_then(Codec::of_content_type);
-        told.unwrap_or(spoken.codec).decode_response(&body).map_err(|source| {
+        let output = told.unwrap_or(spoken.codec).decode_response(&body).map_err(|source| {
             let at = spoken.at(attempt, response.headers.get(header::REQUEST_ID));
             Failed { error: Error::Unreadable { at, source }, class: RetryClass::Never }
-        })
+        })?;
+        Ok((output, skew::date(&response)))
     }
 
     /// Subscribes; the answer stays open.

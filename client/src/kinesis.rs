@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::subscription::Subscription;
 use crate::transport::{HttpTransport, Transport};
 use std::sync::Arc;
+use tailwater_record::Timestamp;
 use tailwater_wire::Codec;
 use tailwater_wire::shapes::*;
 
@@ -67,6 +68,15 @@ impl Client {
     /// # Cancellation
     /// Dropping the future gives the call up; what was asked may have happened nevertheless.
     pub async fn call<C: Call>(&self, input: &C) -> Result<C::Output, Error> {
+        self.dated(input).await.map(|(output, _)| output)
+    }
+
+    /// Makes any call, and tells when the service answered it, by the service's own clock and in whole seconds. For whoever
+    /// must not rely on a clock of their own, as a reader that is to begin now.
+    ///
+    /// # Cancellation
+    /// As [`call`](Self::call).
+    pub async fn dated<C: Call>(&self, input: &C) -> Result<(C::Output, Option<Timestamp>), Error> {
         self.caller.call(input, self.codec, self.repeat).await
     }
 }

@@ -30,10 +30,15 @@ impl Skew {
 /// The distance that a refusal tells, if it is about time at all.
 pub(crate) fn told_by(code: &FaultCode, response: &Response, now: Timestamp) -> Option<i64> {
     let about_time = matches!(code, FaultCode::InvalidSignature | FaultCode::RequestExpired);
-    let date = response.headers.get(header::DATE).filter(|_| about_time)?;
-    let since = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    let distance = i64::try_from(since.as_millis()).ok()?.checked_sub(now.millis())?;
+    let distance = date(response).filter(|_| about_time)?.millis().checked_sub(now.millis())?;
     (distance.unsigned_abs() > TOLERANCE.as_millis() as u64).then_some(distance)
+}
+
+/// When the service says that it answered, by its own clock, in whole seconds.
+pub(crate) fn date(response: &Response) -> Option<Timestamp> {
+    let date = httpdate::parse_http_date(response.headers.get(header::DATE)?).ok()?;
+    let since = date.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?))
 }
 
 #[cfg(test)]

@@ -1,0 +1,493 @@
+//! The task of one shard: fetches, hands batches to the handler, and says how far it has come.
+//! A handler's error ends nothing here: the same records come again, or the shard stops; never does a checkpoint pass what
+//! was not handled. Spawned by `worker_task` when a shard may be handled, and joined by it.
+
+use crate::backoff::Backoff;
+use crate::batch::{Batch, BatchOf, Page};
+use crate::checkpoint::Checkpoint;
+use crate::config::{Checkpointing, OnFailure};
+use crate::discover::child_leases;
+use crate::error::Error;
+use crate::event::Event;
+use crate::fetch::{Fetched, Fetching};
+use crate::handler::{Begin, Fault, Handler, MakeHandler};
+use crate::link::Link;
+use crate::snapshot::ShardView;
+use crate::state::{Inner, StreamInfo};
+use crate::unpack::{Facts, Unpacking};
+use crate::worker::action::{Order, Outcome};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tailwater_store::{Change, Commitment, Lease, Progress, Written};
+use tailwater_wire::shapes::ChildShard;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+use tracing::Instrument;
+
+/// What the task of a shard is made of.
+pub(crate) struct ShardTask<M> {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) lease: Lease,
+    pub(crate) stream: Arc<StreamInfo>,
+    pub(crate) link: Arc<Link>,
+    pub(crate) orders: watch::Receiver<Order>,
+    pub(crate) refetch: Arc<Notify>,
+    pub(crate) view: Arc<Mutex<ShardView>>,
+    pub(crate) make: Arc<M>,
+    pub(crate) seed: u64,
+    /// How far records were handled, or passed: where fetching begins.
+    pub(crate) at: Progress,
+    pub(crate) unwritten: Unwritten,
+}
+
+/// What was handled and is not written yet, where checkpoints are spaced.
+#[derive(Debug, Default)]
+pub(crate) struct Unwritten {
+    to: Option<Progress>,
+    since: Option<Instant>,
+    records: u64,
+}
+
+/// How serving a handler ended.
+enum Served {
+    Ended,
+    Drained,
+    Abandoned,
+    Panicked,
+    Failed(String),
+}
+
+/// What came of one call.
+enum Tried {
+    Done,
+    Failed(Fault),
+    Panicked,
+    Abandoned,
+}
+
+impl<M: MakeHandler> ShardTask<M> {
+    /// Handles the shard until it ends, or until it is told to stop.
+    pub(crate) async fn run(mut self) -> Outcome {
+        let key = self.lease.key.clone();
+        self.inner.tell(&Event::Begun { key: key.clone(), from: self.lease.progress.clone() });
+        let mut backoff = self.backoff();
+        let outcome = loop {
+            self.at = self.link.handled();
+            let begin = self.begin();
+            let Ok(mut handler) = std::panic::catch_unwind(AssertUnwindSafe(|| self.make.make(&begin))) else {
+                self.inner.tell(&Event::HandlerPanicked { key: key.clone() });
+                match self.rest(backoff.next()).await {
+                    None => continue,
+                    Some(_) => break Outcome::Stopped,
+                }
+            };
+            let served = self.serve(&mut handler, &begin).await;
+            // What the handler still holds is told to be let go; what it does then is its own affair.
+            let leave = async {
+                self.link.sever();
+                let _ = AssertUnwindSafe(handler.lost()).catch_unwind().await;
+            };
+            match served {
+                Served::Ended => break Outcome::Ended,
+                Served::Drained => break Outcome::Stopped,
+                Served::Abandoned => {
+                    leave.await;
+                    break Outcome::Stopped;
+                }
+                Served::Failed(error) => break Outcome::Failed(error),
+                Served::Panicked => {
+                    self.inner.tell(&Event::HandlerPanicked { key: key.clone() });
+                    self.failing("the handler panicked".to_owned());
+                    if self.rest(backoff.next()).await.is_some() {
+                        leave.await;
+                        break Outcome::Stopped;
+                    }
+                    self.read_row().await;
+                }
+            }
+        };
+        if !matches!(outcome, Outcome::Failed(_)) {
+            self.link.sever();
+        }
+        outcome
+    }
+
+    fn begin(&self) -> Begin {
+        Begin {
+            stream: self.lease.key.stream.clone(),
+            shard: self.lease.key.shard.clone(),
+            from: self.at.clone(),
+            state: self.lease.state.clone(),
+            pending: self.lease.pending.clone(),
+            checkpoint: self.checkpoint(),
+        }
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint::new(Arc::clone(&self.link))
+    }
+
+    fn backoff(&self) -> Backoff {
+        let settings = &self.inner.settings;
+        Backoff::new(settings.first_wait, settings.longest_wait, self.seed)
+    }
+
+    async fn serve(&mut self, handler: &mut M::Handler, begin: &Begin) -> Served {
+        let mut backoff = self.backoff();
+        for attempt in 1.. {
+            match self.tried(handler.start(begin)).await {
+                Tried::Done => break,
+                Tried::Abandoned => return Served::Abandoned,
+                Tried::Panicked => return Served::Panicked,
+                Tried::Failed(fault) => {
+                    if let Some(served) = self.failed(attempt, fault, &mut backoff).await {
+                        return served;
+                    }
+                }
+            }
+        }
+        let mut fetching = self.fetch();
+        loop {
+            let due = self.written_due();
+            let written_due = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let fetched = tokio::select! {
+                biased;
+                order = ordered(&mut self.orders) => return match order {
+                    Order::Abandon => Served::Abandoned,
+                    Order::Drain | Order::Run => self.drain(handler, fetching).await,
+                },
+                () = self.refetch.notified() => {
+                    fetching = self.fetch();
+                    continue;
+                }
+                () = written_due => {
+                    self.write_now();
+                    continue;
+                }
+                fetched = fetching.next() => fetched,
+            };
+            match fetched {
+                Fetched::Page(page) => {
+                    if let Some(served) = self.page(handler, page).await {
+                        return served;
+                    }
+                }
+                Fetched::Ended(children) => return self.end(handler, children).await,
+                Fetched::Panicked => fetching = self.fetch(),
+            }
+        }
+    }
+
+    fn fetch(&self) -> Fetching {
+        let of = Arc::new(BatchOf {
+            stream: self.lease.key.stream.clone(),
+            shard: self.lease.key.shard.clone(),
+            rules: Unpacking {
+                on_stray: self.inner.settings.on_stray,
+                range: self.lease.range,
+                spreads: self.stream.spreads,
+            },
+            checkpoint: Some(self.checkpoint()),
+        });
+        Fetching::begin(&self.inner, &self.lease, &self.stream, &self.view, of, self.at.clone(), self.seed)
+    }
+
+    /// Hands a page over, batch by batch.
+    async fn page(&mut self, handler: &mut M::Handler, page: Page) -> Option<Served> {
+        for (batch, facts) in page {
+            self.told(&facts);
+            if let Some(served) = self.batch(handler, batch).await {
+                return Some(served);
+            }
+            // Between batches is where a shard that is handed over stops; the rest is fetched by its next owner.
+            if *self.orders.borrow() != Order::Run {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn told(&self, facts: &Facts) {
+        let key = &self.lease.key;
+        for aside in &facts.set_aside {
+            let (sequence, records) = (aside.sequence.to_string(), aside.records);
+            self.inner.tell(&Event::SetAside { key: key.clone(), sequence, records });
+        }
+        for unreadable in &facts.unreadable {
+            let (sequence, records) = (unreadable.sequence.to_string(), unreadable.records);
+            self.inner.tell(&Event::UnreadableRecords { key: key.clone(), sequence, records });
+        }
+    }
+
+    /// Delivers a batch until it is handled.
+    async fn batch(&mut self, handler: &mut M::Handler, mut batch: Batch) -> Option<Served> {
+        self.link.deliver(batch.end());
+        let mut backoff = self.backoff();
+        let (records, bytes) = (batch.len() as u64, batch.bytes());
+        for attempt in 1_u32.. {
+            if batch.is_empty() {
+                break;
+            }
+            let began = Instant::now();
+            self.inner.lock().worker.handling(&self.lease.key, Some(began), 0);
+            self.view().attempt = attempt;
+            let span = tracing::debug_span!(
+                "records", stream = %self.lease.key.stream, shard = %self.lease.key.shard, records = batch.len(), attempt
+            );
+            let tried = self.tried(handler.records(&batch).instrument(span)).await;
+            let done = matches!(tried, Tried::Done);
+            self.inner.lock().worker.handling(&self.lease.key, None, if done { bytes } else { 0 });
+            if let Some(metrics) = &self.inner.metrics {
+                metrics.handled(&self.lease.key.stream, began.elapsed(), if done { batch.len() } else { 0 });
+            }
+            match tried {
+                Tried::Done => break,
+                Tried::Abandoned => return Some(Served::Abandoned),
+                Tried::Panicked => return Some(Served::Panicked),
+                Tried::Failed(fault) => {
+                    if let Some(served) = self.failed(attempt, fault, &mut backoff).await {
+                        return Some(served);
+                    }
+                }
+            }
+            self.read_row().await;
+            batch = batch.behind(&self.link.handled()).with_attempt(attempt.saturating_add(1));
+        }
+        self.handled(&batch, records);
+        None
+    }
+
+    /// A batch is handled, all of it.
+    fn handled(&mut self, batch: &Batch, records: u64) {
+        {
+            let mut view = self.view();
+            view.records += records;
+            (view.handler_error, view.failing, view.attempt) = (None, None, 0);
+        }
+        self.at = self.at.clone().max(batch.end());
+        match self.inner.settings.checkpointing {
+            Checkpointing::Manual => {}
+            Checkpointing::AfterOk => self.write_up_to(batch.end()),
+            Checkpointing::Every(_) | Checkpointing::EveryRecords(_) => {
+                let unwritten = &mut self.unwritten;
+                unwritten.to = Some(batch.end());
+                unwritten.since.get_or_insert_with(Instant::now);
+                unwritten.records += records;
+                // What is handled does not come again when a later batch fails, written or not.
+                let _ = self.link.handle(&batch.end());
+                if self.written_due().is_some_and(|due| due <= Instant::now()) {
+                    self.write_now();
+                }
+            }
+        }
+    }
+
+    /// When what is handled is to be written.
+    fn written_due(&self) -> Option<Instant> {
+        let since = self.unwritten.since?;
+        match self.inner.settings.checkpointing {
+            Checkpointing::Every(period) => Some(since + period),
+            Checkpointing::EveryRecords(records) => (self.unwritten.records >= records).then_some(since),
+            Checkpointing::AfterOk | Checkpointing::Manual => None,
+        }
+    }
+
+    fn write_now(&mut self) {
+        if let Some(to) = std::mem::take(&mut self.unwritten).to {
+            self.write_up_to(to);
+        }
+    }
+
+    /// A lease that is lost meanwhile is told by an order.
+    fn write_up_to(&self, to: Progress) {
+        let _ = self.checkpoint().advance(&to);
+    }
+
+    /// The lease goes to somebody else: the handler's last chance for a checkpoint.
+    async fn drain(&mut self, handler: &mut M::Handler, fetching: Fetching) -> Served {
+        drop(fetching);
+        self.write_now();
+        let checkpoint = self.checkpoint();
+        match self.tried(handler.stopping(&checkpoint)).await {
+            Tried::Done => Served::Drained,
+            Tried::Abandoned => Served::Abandoned,
+            Tried::Panicked => {
+                self.inner.tell(&Event::HandlerPanicked { key: self.lease.key.clone() });
+                Served::Drained
+            }
+            Tried::Failed(fault) => {
+                let error = fault.to_string();
+                self.inner.tell(&Event::HandlerFailed { key: self.lease.key.clone(), attempt: 1, error });
+                Served::Drained
+            }
+        }
+    }
+
+    /// The shard has been read to its end: its children get rows, the handler has its say, and that is written, in this
+    /// order. Who crashes in between reads the end again.
+    async fn end(&mut self, handler: &mut M::Handler, children: Vec<ChildShard>) -> Served {
+        if let Some(served) = self.make_children(&children).await {
+            return served;
+        }
+        let checkpoint = self.checkpoint();
+        let mut backoff = self.backoff();
+        for attempt in 1.. {
+            match self.tried(handler.ended(&checkpoint)).await {
+                Tried::Done => break,
+                Tried::Abandoned => return Served::Abandoned,
+                Tried::Panicked => return Served::Panicked,
+                Tried::Failed(fault) => {
+                    if let Some(served) = self.failed(attempt, fault, &mut backoff).await {
+                        return served;
+                    }
+                }
+            }
+        }
+        self.link.deliver(Progress::ShardEnd);
+        let _ = self.link.handle(&Progress::ShardEnd);
+        let written = Written::Checkpoint(Commitment::new(Progress::ShardEnd));
+        tokio::select! {
+            biased;
+            () = abandoned(&mut self.orders) => Served::Abandoned,
+            done = self.link.write(written) => match done {
+                Ok(()) => Served::Ended,
+                Err(_) => {
+                    // Lost: the order to leave is on its way, or has been missed by a hair.
+                    abandoned(&mut self.orders).await;
+                    Served::Abandoned
+                }
+            },
+        }
+    }
+
+    async fn make_children(&mut self, children: &[ChildShard]) -> Option<Served> {
+        let rows = match child_leases(&self.lease, children) {
+            Ok(rows) => rows,
+            Err(fault) => {
+                // The leader makes them from the listing.
+                let (stream, error) = (self.lease.key.stream.to_string(), fault.to_string());
+                self.inner.tell(&Event::Undiscovered { stream, error });
+                return None;
+            }
+        };
+        let mut backoff = self.backoff();
+        while let Err(error) = self.write_children(&rows).await {
+            self.inner.tell(&Event::StoreFailed { asked: "rows of children", error: error.to_string() });
+            match self.rest(backoff.next()).await {
+                Some(Order::Abandon) => return Some(Served::Abandoned),
+                // Asked to finish, it leaves the end to the next owner.
+                Some(Order::Drain | Order::Run) => return Some(Served::Drained),
+                None => {}
+            }
+        }
+        None
+    }
+
+    async fn write_children(&self, rows: &[Lease]) -> Result<(), tailwater_store::Error> {
+        let store = &self.inner.store;
+        for row in rows {
+            let mut orphaned = false;
+            for parent in row.parents.iter().filter(|parent| **parent != self.lease.key.shard) {
+                // A parent without a row would be taken for one that was read; the leader makes both, in order.
+                orphaned |= store.lease(&self.lease.key.sibling(parent.clone())).await?.is_none();
+            }
+            if !orphaned {
+                store.create(row).await?;
+            }
+        }
+        if !rows.is_empty() {
+            let children = rows.iter().map(|row| row.key.shard.clone()).collect();
+            store.apply(&self.lease.key, &Change::Children(children)).await?;
+        }
+        Ok(())
+    }
+
+    /// What the application wrote in transactions of its own counts, told or not.
+    async fn read_row(&mut self) {
+        if self.link.has_tickets()
+            && let Ok(Some(row)) = self.inner.store.lease(&self.lease.key).await
+            && row.tenure == self.lease.tenure
+        {
+            self.link.catch_up(&row.progress);
+        }
+    }
+
+    /// One call of the handler, given up when the lease is lost.
+    async fn tried<E: Into<Fault>>(&mut self, call: impl Future<Output = Result<(), E>>) -> Tried {
+        tokio::select! {
+            biased;
+            () = abandoned(&mut self.orders) => Tried::Abandoned,
+            done = AssertUnwindSafe(call).catch_unwind() => match done {
+                Ok(Ok(())) => Tried::Done,
+                Ok(Err(fault)) => Tried::Failed(fault.into()),
+                Err(_) => Tried::Panicked,
+            },
+        }
+    }
+
+    /// A call failed: waits until it may be made again, unless the policy or an order says otherwise.
+    async fn failed(&mut self, attempt: u32, fault: Fault, backoff: &mut Backoff) -> Option<Served> {
+        let (key, error) = (self.lease.key.clone(), fault.to_string());
+        self.failing(error.clone());
+        self.inner.tell(&Event::HandlerFailed { key: key.clone(), attempt, error: error.clone() });
+        match self.inner.settings.on_failure {
+            OnFailure::Retry => match self.rest(backoff.next()).await {
+                None => None,
+                Some(Order::Abandon) => Some(Served::Abandoned),
+                Some(Order::Drain | Order::Run) => Some(Served::Drained),
+            },
+            OnFailure::StopShard => Some(Served::Failed(error)),
+            OnFailure::StopWorker => {
+                {
+                    let mut state = self.inner.lock();
+                    let fault = Error::Handler { shard: key.to_string(), reason: error.clone() };
+                    state.fault.get_or_insert(fault);
+                    state.worker.end(Instant::now(), true);
+                }
+                self.inner.wake.notify_one();
+                Some(Served::Failed(error))
+            }
+        }
+    }
+
+    fn failing(&self, error: String) {
+        let mut view = self.view();
+        view.handler_error = Some(error);
+        view.failing.get_or_insert_with(Instant::now);
+    }
+
+    /// Waits so long, or until there is an order.
+    async fn rest(&mut self, wait: std::time::Duration) -> Option<Order> {
+        let until = Instant::now() + wait;
+        tokio::select! {
+            biased;
+            order = ordered(&mut self.orders) => Some(order),
+            () = sleep_until(until) => None,
+        }
+    }
+
+    fn view(&self) -> MutexGuard<'_, ShardView> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until there is something else to do than to go on.
+async fn ordered(orders: &mut watch::Receiver<Order>) -> Order {
+    match orders.wait_for(|order| *order != Order::Run).await {
+        Ok(order) => *order,
+        // Nobody is left to give one.
+        Err(_) => Order::Abandon,
+    }
+}
+
+/// Waits until the lease is lost.
+async fn abandoned(orders: &mut watch::Receiver<Order>) {
+    // With nobody left to say so, it is lost as well.
+    let _ = orders.wait_for(|order| *order == Order::Abandon).await;
+}

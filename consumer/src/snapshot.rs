@@ -1,0 +1,108 @@
+//! How a worker and its shards are at this moment, to be shown or serialised. Copied out; nothing here is live.
+
+use serde::Serialize;
+use std::time::Duration;
+use tailwater_record::ShardId;
+use tailwater_store::{GroupName, Incarnation, Progress, StreamIdentity, WorkerId};
+use tokio::time::Instant;
+
+/// A worker at this moment.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Of which group.
+    pub group: GroupName,
+    /// Under which name.
+    pub worker: WorkerId,
+    /// For which time under this name.
+    pub incarnation: Incarnation,
+    /// Whether it leads the group.
+    pub is_leader: bool,
+    /// Bytes of records in memory.
+    pub bytes_held: u64,
+    /// Bytes that may be.
+    pub budget: u64,
+    /// The greatest lag of the shards that it handles.
+    pub lag: Option<Duration>,
+    /// Its shards.
+    pub shards: Vec<ShardSnapshot>,
+}
+
+/// A shard at this moment.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ShardSnapshot {
+    /// Of which stream.
+    pub stream: StreamIdentity,
+    /// Which.
+    pub shard: ShardId,
+    /// What becomes of it.
+    pub phase: Phase,
+    /// The token of the tenure.
+    pub token: Option<u64>,
+    /// How far it has been handled, as its handler says.
+    pub handled: Option<Progress>,
+    /// How far its row says so.
+    pub written: Option<Progress>,
+    /// How far the last page was behind the newest record.
+    pub lag: Option<Duration>,
+    /// User records that were handled in this tenure.
+    pub records: u64,
+    /// Which delivery of the same records the handler is at.
+    pub attempt: u32,
+    /// What failed last, if it was not followed by success.
+    pub last_error: Option<String>,
+}
+
+/// What becomes of a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Phase {
+    /// Its lease is being taken.
+    Taking,
+    /// Shards that it came from are not handled to their end.
+    AwaitingParents,
+    /// Its records are handled.
+    Running,
+    /// It is finished for somebody else.
+    Draining,
+    /// It is handled no more, because its handler failed.
+    Stopped,
+    /// It is not handled, because an operator wishes so.
+    Paused,
+    /// Its lease is lost, and its handler is leaving.
+    Leaving,
+}
+
+/// How things go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Health {
+    /// Records are handled.
+    #[default]
+    Healthy,
+    /// Something fails and is tried again.
+    Degraded {
+        /// What.
+        reason: String,
+    },
+    /// Some shard is not handled, and will not be before somebody acts.
+    Failing {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a shard's task knows of itself.
+#[derive(Debug, Default)]
+pub(crate) struct ShardView {
+    pub(crate) lag: Option<Duration>,
+    pub(crate) records: u64,
+    pub(crate) attempt: u32,
+    pub(crate) fetch_error: Option<String>,
+    pub(crate) handler_error: Option<String>,
+    /// Since when its handler fails.
+    pub(crate) failing: Option<Instant>,
+}

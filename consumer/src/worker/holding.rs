@@ -1,0 +1,495 @@
+//! Leases of mine, from the moment that a row names me until their handler has gone.
+//! Nothing is handled before a renewal has succeeded in this tenure, nor before the shards that this one came from are
+//! handled to their end; and a shard is never handled twice at a time here, whatever its row says meanwhile.
+
+use super::action::{Action, Order, Outcome, Purpose, Unwritten};
+use super::{Busy, Held, Life, Worker};
+use crate::event::{Doing, Event, LossReason};
+use crate::tenure::{Learned, Tenure};
+use std::collections::BTreeSet;
+use tailwater_store::{
+    Applied, Change, Commitment, Error, Lease, LeaseKey, Progress, Seen, WorkerId, Wish, Written,
+};
+use tokio::time::Instant;
+
+impl Worker {
+    /// Renews, and lets go of what could not be renewed in time.
+    pub(super) fn hold(&mut self, now: Instant) {
+        let keys: Vec<LeaseKey> = self.held.keys().cloned().collect();
+        for key in keys {
+            let Some(held) = self.held.get_mut(&key) else { continue };
+            let Some(tenure) = &mut held.tenure else { continue };
+            if now >= tenure.fence() {
+                self.lose(&key, LossReason::NotRenewed);
+                continue;
+            }
+            if let Life::Draining { deadline } = held.life
+                && now >= deadline
+            {
+                self.overdue(&key);
+                continue;
+            }
+            self.write(now, &key);
+        }
+        self.find_stalled(now);
+    }
+
+    fn write(&mut self, now: Instant, key: &LeaseKey) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        let Some(tenure) = &mut held.tenure else { return };
+        // Letting go is the last write; it waits for those before it.
+        if held.life == Life::Releasing && !tenure.has_writes() {
+            if tenure.begin_last(now) {
+                let row = tenure.row();
+                let to = row.handoff_from.as_ref().and(row.owner.clone());
+                let change = Change::Assign { seen: Seen::exactly(row), to };
+                self.actions.push_back(Action::Write { key: key.clone(), change, purpose: Purpose::Release });
+            }
+            return;
+        }
+        if let Some(measured) = held.measured.filter(|_| tenure.due().is_some_and(|due| due <= now)) {
+            let seconds = now.saturating_duration_since(measured).as_secs_f64();
+            if seconds > 0.1 {
+                let rate = held.bytes as f64 / 1024.0 / seconds;
+                // Half of what it was and half of what it is, as the KCL does.
+                let smooth = held.throughput.map_or(rate, |was| f64::midpoint(was, rate));
+                (held.throughput, held.bytes, held.measured) = (Some(smooth), 0, Some(now));
+                tenure.measured(smooth);
+            }
+        }
+        if let Some(change) = tenure.next_write(now) {
+            self.actions.push_back(Action::Write { key: key.clone(), change, purpose: Purpose::Hold });
+        }
+    }
+
+    /// What came of a write.
+    pub(crate) fn wrote(&mut self, now: Instant, key: &LeaseKey, purpose: &Purpose, outcome: Result<Applied, Error>) {
+        match purpose {
+            Purpose::Hold => self.held_on(now, key, outcome),
+            Purpose::Release => self.released(now, key, outcome),
+            Purpose::Move => self.moved(now, key, outcome),
+        }
+    }
+
+    fn held_on(&mut self, now: Instant, key: &LeaseKey, outcome: Result<Applied, Error>) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        let Some(tenure) = &mut held.tenure else { return };
+        if let Err(error) = &outcome {
+            let event = Event::StoreFailed { asked: "a renewal", error: error.to_string() };
+            self.actions.push_back(Action::Tell(event));
+        }
+        let learned = tenure.answered(now, outcome);
+        let row = tenure.row().clone();
+        let is_adopted = tenure.is_adopted();
+        if let Some(seen) = &mut self.seen
+            && seen.leases.get(key).is_some_and(|lease| lease.counter < row.counter)
+        {
+            seen.leases.insert(key.clone(), row.clone());
+        }
+        let hand_over = match learned {
+            Learned::Held { done, hand_over } => {
+                if !done.is_empty() {
+                    self.actions.push_back(Action::Settled(done, Ok(())));
+                }
+                if is_adopted && self.held.get(key).is_some_and(|held| held.life == Life::Adopting) {
+                    self.adopted(now, key, &row);
+                }
+                hand_over
+            }
+            Learned::Again { hand_over } => hand_over,
+            Learned::Lost => return self.lose(key, LossReason::Taken),
+        };
+        if hand_over {
+            self.hand_over(now, key);
+        }
+        // What the row says of the end of a shard lets its children begin.
+        if row.is_ended() {
+            self.check_parents(now);
+        }
+    }
+
+    /// Looks over everything that was seen: what is mine, what is asked of me.
+    pub(super) fn look_over(&mut self, now: Instant) {
+        let Some(seen) = &self.seen else { return };
+        if self.ending.is_some_and(|ending| ending.told) {
+            return;
+        }
+        let me = &self.me;
+        let (mut mine, mut left_over, mut handed) = (Vec::new(), Vec::new(), Vec::new());
+        for lease in seen.leases.values().filter(|lease| !lease.is_ended()) {
+            let is_free = !self.held.contains_key(&lease.key);
+            if !self.row.streams.contains(&lease.key.stream) {
+                // Not mine to handle: it would wait for ever if I kept it.
+                if is_free && lease.actual_owner() == Some(me) {
+                    left_over.push(lease.clone());
+                }
+                continue;
+            }
+            match (&lease.owner, &lease.handoff_from) {
+                (Some(owner), None) if owner == me && is_free => mine.push(lease.clone()),
+                // I was to hand it over, and was started anew: nothing of it is left here.
+                (Some(_), Some(from)) if from == me && is_free => left_over.push(lease.clone()),
+                (Some(_), Some(from)) if from == me => handed.push(lease.clone()),
+                _ => {}
+            }
+        }
+        for lease in mine {
+            self.adopt(now, lease);
+        }
+        for lease in left_over {
+            let to = lease.handoff_from.as_ref().and(lease.owner.clone());
+            let change = Change::Assign { seen: Seen::exactly(&lease), to };
+            self.actions.push_back(Action::Write { key: lease.key, change, purpose: Purpose::Release });
+        }
+        for lease in handed {
+            let tenure = self.held.get_mut(&lease.key).and_then(|held| held.tenure.as_mut());
+            if tenure.is_some_and(|tenure| tenure.see(&lease)) {
+                self.hand_over(now, &lease.key);
+            }
+        }
+        // A row that names somebody else may be older than what I know; a renewal tells.
+        let me = self.me.clone();
+        for (key, held) in &mut self.held {
+            let row = self.seen.as_ref().and_then(|seen| seen.leases.get(key));
+            let is_strange = row.is_none_or(|row| row.actual_owner() != Some(&me));
+            if let Some(tenure) = held.tenure.as_mut().filter(|tenure| is_strange && tenure.is_adopted()) {
+                tenure.hurry();
+            }
+        }
+        self.heed_pauses(now);
+        self.check_parents(now);
+        self.hold(now);
+    }
+
+    fn adopt(&mut self, now: Instant, lease: Lease) {
+        let unowned = self.watch.lease_still(now, &lease.key);
+        let key = lease.key.clone();
+        let tenure = Tenure::new(now, (self.me.clone(), self.incarnation), self.rules.pace, lease);
+        let held = Held {
+            tenure: Some(tenure),
+            life: Life::Adopting,
+            task: false,
+            bytes: 0,
+            measured: None,
+            throughput: None,
+            fetching: None,
+            handling: None,
+            unowned,
+        };
+        self.held.insert(key, held);
+    }
+
+    fn adopted(&mut self, now: Instant, key: &LeaseKey, row: &Lease) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        held.throughput = row.throughput;
+        let event = Event::Taken { key: key.clone(), token: row.tenure, unowned: held.unowned };
+        held.life = Life::AwaitingParents { looking: false };
+        self.tell(event);
+        if self.is_paused(key) {
+            return self.rest(key);
+        }
+        if self.parents_stand(key) {
+            self.tell(Event::AwaitsParents { key: key.clone() });
+        }
+        self.check_parents(now);
+    }
+
+    /// Whether a parent's row is known that is not at its end.
+    fn parents_stand(&self, key: &LeaseKey) -> bool {
+        let row = self.held.get(key).and_then(|held| held.tenure.as_ref()).map(Tenure::row);
+        row.is_some_and(|row| row.parents.iter().any(|parent| self.known(&key.sibling(parent.clone())) == Some(false)))
+    }
+
+    /// Whether the shard is handled to its end, as far as is known.
+    fn known(&self, key: &LeaseKey) -> Option<bool> {
+        let held = self.held.get(key).and_then(|held| held.tenure.as_ref()).map(|tenure| tenure.row().is_ended());
+        held.or_else(|| self.seen.as_ref()?.leases.get(key).map(Lease::is_ended))
+    }
+
+    /// Starts shards whose parents have been handled to their end. Of parents that were not seen, the rows are read: a
+    /// listing may have passed them before they were made.
+    pub(super) fn check_parents(&mut self, now: Instant) {
+        let waiting: Vec<LeaseKey> = (self.held.iter())
+            .filter(|(_, held)| held.life == Life::AwaitingParents { looking: false } && !held.task)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in waiting {
+            let Some(row) = self.held.get(&key).and_then(|held| held.tenure.as_ref()).map(Tenure::row) else { continue };
+            let parents: Vec<LeaseKey> = row.parents.iter().map(|parent| key.sibling(parent.clone())).collect();
+            if parents.iter().any(|parent| self.known(parent) == Some(false)) {
+                continue;
+            }
+            let unseen: BTreeSet<LeaseKey> = parents.into_iter().filter(|parent| self.known(parent).is_none()).collect();
+            if unseen.is_empty() {
+                self.start(now, &key);
+            } else if let Some(held) = self.held.get_mut(&key) {
+                held.life = Life::AwaitingParents { looking: true };
+                self.actions.push_back(Action::Look { key, parents: unseen });
+            }
+        }
+    }
+
+    /// Whether all parents that were read are at their end, or have no row.
+    pub(crate) fn looked(&mut self, now: Instant, key: &LeaseKey, outcome: Result<bool, Error>) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        if held.life != (Life::AwaitingParents { looking: true }) {
+            return;
+        }
+        held.life = Life::AwaitingParents { looking: false };
+        match outcome {
+            Ok(true) if held.tenure.is_some() => self.start(now, key),
+            // The next look at everything tries again.
+            Ok(_) => {}
+            Err(error) => self.tell_failure("parents", &error),
+        }
+    }
+
+    fn start(&mut self, now: Instant, key: &LeaseKey) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        let Some(tenure) = held.tenure.as_ref().filter(|_| !held.task) else { return };
+        (held.life, held.task) = (Life::Running, true);
+        (held.measured, held.bytes) = (Some(now), 0);
+        self.actions.push_back(Action::Start(Box::new(tenure.row().clone())));
+    }
+
+    /// The owner is asked to finish.
+    fn hand_over(&mut self, now: Instant, key: &LeaseKey) {
+        let Some(row) = self.held.get(key).and_then(|held| held.tenure.as_ref()).map(Tenure::row) else { return };
+        let event = Event::HandingOver { key: key.clone(), to: row.owner.clone() };
+        self.tell(event);
+        self.hasten(now);
+        self.drain(now, key);
+    }
+
+    /// The shard is to be finished and let go.
+    pub(super) fn drain(&mut self, now: Instant, key: &LeaseKey) {
+        let deadline = now + self.rules.handoff;
+        let Some(held) = self.held.get_mut(key) else { return };
+        match held.life {
+            Life::Running if held.task => {
+                held.life = Life::Draining { deadline };
+                self.actions.push_back(Action::Order(key.clone(), Order::Drain));
+            }
+            Life::Adopting | Life::AwaitingParents { .. } | Life::Stopped(_) | Life::Paused | Life::Running => {
+                held.life = Life::Releasing;
+                self.write(now, key);
+            }
+            Life::Draining { .. } | Life::Releasing | Life::Leaving => {}
+        }
+    }
+
+    /// The handler did not finish in time: the lease goes without it.
+    fn overdue(&mut self, key: &LeaseKey) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        held.life = Life::Releasing;
+        self.actions.push_back(Action::Order(key.clone(), Order::Abandon));
+        self.tell(Event::HandoffOverdue { key: key.clone() });
+    }
+
+    fn released(&mut self, now: Instant, key: &LeaseKey, outcome: Result<Applied, Error>) {
+        let retry = matches!(&outcome, Err(error) if error.is_retryable());
+        let to = match &outcome {
+            Ok(Applied::Done(row)) => Some(row.owner.clone()),
+            Ok(Applied::Refused(_)) | Err(_) => None,
+        };
+        if let Some(held) = self.held.get_mut(key)
+            && let Some(tenure) = &mut held.tenure
+        {
+            if retry {
+                return tenure.end_last(now);
+            }
+            let asks = tenure.take_asks();
+            if !asks.is_empty() {
+                self.actions.push_back(Action::Settled(asks, Err(Unwritten)));
+            }
+            held.tenure = None;
+            if held.task {
+                held.life = Life::Leaving;
+            } else {
+                self.held.remove(key);
+            }
+        }
+        if let Ok(Applied::Done(row)) = outcome
+            && let Some(seen) = &mut self.seen
+        {
+            seen.leases.insert(key.clone(), row);
+        }
+        if let Some(to) = to {
+            self.hasten(now);
+            self.tell(Event::Released { key: key.clone(), to });
+        }
+    }
+
+    /// The lease is somebody else's, or may be soon.
+    pub(super) fn lose(&mut self, key: &LeaseKey, reason: LossReason) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        let Some(mut tenure) = held.tenure.take() else { return };
+        let asks = tenure.take_asks();
+        if held.task {
+            held.life = Life::Leaving;
+            self.actions.push_back(Action::Order(key.clone(), Order::Abandon));
+        } else {
+            self.held.remove(key);
+        }
+        if !asks.is_empty() {
+            self.actions.push_back(Action::Settled(asks, Err(Unwritten)));
+        }
+        self.tell(Event::Lost { key: key.clone(), reason });
+    }
+
+    /// The shard's task has gone.
+    pub(crate) fn gone(&mut self, now: Instant, key: &LeaseKey, outcome: Outcome) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        held.task = false;
+        (held.fetching, held.handling) = (None, None);
+        if held.tenure.is_none() {
+            self.held.remove(key);
+            self.observe_at = now;
+            return;
+        }
+        match outcome {
+            Outcome::Ended => {
+                let row = held.tenure.take().map(|tenure| tenure.row().clone());
+                self.held.remove(key);
+                if let (Some(seen), Some(row)) = (&mut self.seen, row) {
+                    seen.leases.insert(key.clone(), row);
+                }
+                self.tell(Event::Ended { key: key.clone() });
+                // Its children have rows that were not seen yet.
+                self.observe_at = now;
+                self.hasten(now);
+                self.check_parents(now);
+            }
+            Outcome::Failed(error) => {
+                held.life = Life::Stopped(error.clone());
+                self.tell(Event::ShardStopped { key: key.clone(), error });
+            }
+            Outcome::Stopped => {
+                if self.is_paused(key) && self.ending.is_none() {
+                    return self.rest(key);
+                }
+                held.life = Life::Releasing;
+                self.write(now, key);
+            }
+        }
+    }
+
+    /// A checkpoint that may wait for the next renewal. Without effect if the lease is lost.
+    pub(crate) fn checkpoint(&mut self, now: Instant, key: &LeaseKey, commitment: Commitment) {
+        if let Some(tenure) = self.held.get_mut(key).and_then(|held| held.tenure.as_mut()) {
+            tenure.checkpoint(now, commitment);
+        }
+    }
+
+    /// A write that somebody waits for; false if the lease is lost.
+    pub(crate) fn ask(&mut self, now: Instant, key: &LeaseKey, serial: u64, written: Written) -> bool {
+        let Some(tenure) = self.held.get_mut(key).and_then(|held| held.tenure.as_mut()) else { return false };
+        tenure.ask(serial, written);
+        self.write(now, key);
+        true
+    }
+
+    /// Since when a shard waits for an answer of the service, if it does.
+    pub(crate) fn fetching(&mut self, key: &LeaseKey, since: Option<Instant>) {
+        if let Some(held) = self.held.get_mut(key) {
+            held.fetching = since.map(Busy::new);
+        }
+    }
+
+    /// Since when a shard's handler is at work, if it is; and how many bytes it has handled.
+    pub(crate) fn handling(&mut self, key: &LeaseKey, since: Option<Instant>, bytes: u64) {
+        if let Some(held) = self.held.get_mut(key) {
+            held.bytes += bytes;
+            held.handling = since.map(Busy::new);
+        }
+    }
+
+    fn find_stalled(&mut self, now: Instant) {
+        let limits = (self.rules.fetch_stall, self.rules.handler_stall);
+        let mut stalled = Vec::new();
+        for (key, held) in &mut self.held {
+            let busy = [(Doing::Fetching, &mut held.fetching, limits.0), (Doing::Handling, &mut held.handling, limits.1)];
+            for (doing, busy, limit) in busy {
+                if let Some(busy) = busy.as_mut().filter(|busy| now >= busy.told + limit) {
+                    busy.told = now;
+                    stalled.push((key.clone(), doing, now.saturating_duration_since(busy.since)));
+                }
+            }
+        }
+        for (key, doing, still) in stalled {
+            if doing == Doing::Fetching {
+                self.actions.push_back(Action::Refetch(key.clone()));
+            }
+            self.tell(Event::Stalled { key, doing, still });
+        }
+    }
+
+    pub(super) fn stall_due(&self) -> Option<Instant> {
+        let fetching = self.held.values().filter_map(|held| Some(held.fetching?.told + self.rules.fetch_stall));
+        let handling = self.held.values().filter_map(|held| Some(held.handling?.told + self.rules.handler_stall));
+        fetching.chain(handling).min()
+    }
+
+    fn is_paused(&self, key: &LeaseKey) -> bool {
+        let wishes = self.seen.iter().flat_map(|seen| &seen.group.wishes);
+        wishes.into_iter().any(|wish| matches!(wish, Wish::Pause { key: paused } if paused == key))
+    }
+
+    fn rest(&mut self, key: &LeaseKey) {
+        if let Some(held) = self.held.get_mut(key) {
+            held.life = Life::Paused;
+        }
+    }
+
+    /// Stops delivering where an operator wishes it, and goes on where none does any more.
+    fn heed_pauses(&mut self, now: Instant) {
+        let keys: Vec<(LeaseKey, Life)> = self.held.iter().map(|(key, held)| (key.clone(), held.life.clone())).collect();
+        for (key, life) in keys {
+            match (self.is_paused(&key), life) {
+                (true, Life::Running) => {
+                    // Drained, and kept: what is said when the task has gone decides.
+                    let deadline = now + self.rules.handoff;
+                    if let Some(held) = self.held.get_mut(&key) {
+                        held.life = Life::Draining { deadline };
+                    }
+                    self.actions.push_back(Action::Order(key, Order::Drain));
+                }
+                (false, Life::Paused) => {
+                    if let Some(held) = self.held.get_mut(&key) {
+                        held.life = Life::AwaitingParents { looking: false };
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Who still works here.
+    pub(super) fn tasks(&self) -> usize {
+        self.held.values().filter(|held| held.task).count()
+    }
+
+    /// Whether a live worker other than this one could take what is let go.
+    pub(super) fn has_company(&self, now: Instant) -> bool {
+        self.seen.iter().flat_map(|seen| &seen.workers).any(|row| self.is_live(now, row) && row.worker != self.me)
+    }
+
+    pub(super) fn is_live(&self, now: Instant, row: &tailwater_store::WorkerRow) -> bool {
+        let still = self.watch.worker_still(now, &row.worker);
+        !row.is_leaving && still.is_some_and(|still| still <= self.rules.pace.failover)
+    }
+
+    /// The token of the present tenure.
+    pub(crate) fn token(&self, key: &LeaseKey) -> Option<u64> {
+        self.held.get(key)?.tenure.as_ref().map(|tenure| tenure.row().tenure)
+    }
+
+    /// How far the row is known to be.
+    pub(crate) fn written(&self, key: &LeaseKey) -> Option<Progress> {
+        self.held.get(key)?.tenure.as_ref().map(|tenure| tenure.progress().clone())
+    }
+
+    pub(super) fn me(&self) -> &WorkerId {
+        &self.me
+    }
+}

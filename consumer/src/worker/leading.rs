@@ -1,0 +1,308 @@
+//! What a leader does: gives leases to workers, makes rows for shards that have none, removes rows that have served.
+//! Everything is planned from one observation, and written with conditions that name what was seen; a plan that came too
+//! late does nothing.
+
+use super::action::{Action, Purpose, Wanted};
+use super::{Worker, SeenAll};
+use crate::balance::{self, How};
+use crate::clean;
+use crate::discover::{self, ListedShard, Start};
+use crate::event::Event;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tailwater_record::ShardId;
+use tailwater_store::{
+    Applied, Change, Error, Lease, LeaseKey, Moved, Origin, Seen, StreamIdentity, Wish, WorkerRow,
+};
+use tokio::time::Instant;
+
+/// A worker that gave no sign for so long is struck off.
+const STALE: Duration = Duration::from_secs(3600);
+
+impl Worker {
+    /// Keeps the lock.
+    pub(super) fn lead(&mut self, now: Instant) {
+        let random = &mut self.random;
+        if let Some(swap) = self.lead.beat(now, || Self::version(random)) {
+            self.actions.push_back(Action::Swap(swap));
+        }
+        if self.was_leader && !self.lead.is_leader(now) {
+            self.was_leader = false;
+            self.tell(Event::Following);
+        }
+    }
+
+    /// Whether the lock was written.
+    pub(crate) fn locked(&mut self, now: Instant, outcome: Result<bool, Error>) {
+        if let Err(error) = &outcome {
+            self.tell_failure("the lock", error);
+        }
+        self.lead.written(now, outcome.ok());
+        if !self.was_leader && self.lead.is_leader(now) && self.ending.is_none_or(|ending| !ending.told) {
+            self.was_leader = true;
+            self.tell(Event::Leading);
+            for tracked in self.streams.values_mut() {
+                tracked.audit_at = Some(now);
+            }
+            self.planned = false;
+            self.lead_on(now);
+        }
+    }
+
+    /// Tries for the lock, or plans, after everything was looked at.
+    pub(super) fn lead_on(&mut self, now: Instant) {
+        if self.ending.is_some_and(|ending| ending.told) {
+            return;
+        }
+        let Some(seen) = &self.seen else { return };
+        let random = &mut self.random;
+        if let Some(swap) = self.lead.try_for(now, seen.lock.as_ref(), &self.watch, || Self::version(random)) {
+            self.actions.push_back(Action::Swap(swap));
+        }
+        self.list_streams(now);
+        if !self.lead.is_leader(now) || self.planned || !self.moving.is_empty() {
+            return;
+        }
+        self.planned = true;
+        self.move_leases(now);
+        self.tidy(now);
+        self.heed_seeks();
+    }
+
+    fn move_leases(&mut self, now: Instant) {
+        let Some(seen) = &self.seen else { return };
+        let plan = balance::plan(&self.view(now, seen), &self.rules.balance);
+        let unplaced = plan.unplaced.len();
+        if unplaced > 0 && unplaced != self.told_unplaced {
+            let reason = plan.unplaced.first().map(|(_, why)| why.to_string()).unwrap_or_default();
+            self.tell(Event::Unplaced { leases: unplaced, reason });
+        }
+        self.told_unplaced = unplaced;
+        for step in plan.moves {
+            let Some(lease) = self.seen.as_ref().and_then(|seen| seen.leases.get(&step.key)) else { continue };
+            let change = match (step.how, &lease.owner) {
+                (How::Offer, Some(owner)) => Change::Offer { owner: owner.clone(), to: step.to.clone() },
+                (How::Offer, None) | (How::Assign, _) => {
+                    Change::Assign { seen: Seen::of(lease), to: Some(step.to.clone()) }
+                }
+            };
+            let moved = Moved {
+                key: step.key.clone(),
+                from: step.from,
+                to: Some(step.to),
+                reason: step.reason.to_string(),
+                at: self.wall,
+            };
+            self.moving.insert(step.key.clone(), moved);
+            self.actions.push_back(Action::Write { key: step.key, change, purpose: Purpose::Move });
+        }
+    }
+
+    /// What the planner is to know.
+    fn view(&self, now: Instant, seen: &SeenAll) -> balance::View {
+        let failover = self.rules.pace.failover;
+        let wish = |key: &LeaseKey| {
+            seen.group.wishes.iter().rev().find_map(|wish| match wish {
+                Wish::Move { key: moved, to } if moved == key => Some(to.clone()),
+                Wish::Move { .. } | Wish::Pause { .. } | Wish::Seek { .. } => None,
+            })
+        };
+        let leases = seen.leases.values().map(|lease| {
+            let held_for = self.watch.held_for(now, &lease.key);
+            balance::LeaseView {
+                key: lease.key.clone(),
+                owner: lease.actual_owner().cloned(),
+                next: lease.handoff_from.as_ref().and(lease.owner.clone()),
+                is_expired: lease.owner.is_some() && self.watch.lease_still(now, &lease.key) > failover,
+                is_ended: lease.is_ended(),
+                is_handoff_overdue: lease.handoff_from.is_some() && held_for > self.rules.handoff + failover,
+                throughput: lease.throughput,
+                held_for,
+                wish: wish(&lease.key),
+            }
+        });
+        let workers = seen.workers.iter().map(|row| {
+            // Of myself I know more than a row does.
+            let row = if row.worker == self.me { &self.row } else { row };
+            balance::WorkerView {
+                id: row.worker.clone(),
+                is_live: row.worker == self.me || self.is_live(now, row) || row.is_leaving,
+                is_leaving: row.is_leaving,
+                cpu: row.cpu,
+                leases_max: row.leases_max,
+                streams: row.streams.clone(),
+            }
+        });
+        balance::View { leases: leases.collect(), workers: workers.collect() }
+    }
+
+    /// What came of a move.
+    pub(super) fn moved(&mut self, now: Instant, key: &LeaseKey, outcome: Result<Applied, Error>) {
+        let moved = self.moving.remove(key);
+        match outcome {
+            Ok(Applied::Done(row)) => {
+                if let (Some(seen), Some(moved)) = (&mut self.seen, moved) {
+                    seen.leases.insert(key.clone(), row);
+                    if let Some(to) = moved.to.clone() {
+                        let (from, reason) = (moved.from.clone(), moved.reason.clone());
+                        self.actions.push_back(Action::Tell(Event::Moved { key: key.clone(), from, to, reason }));
+                    }
+                    self.moved.push(moved);
+                }
+                self.hasten(now);
+            }
+            Ok(Applied::Refused(_)) => self.observe_at = now,
+            Err(error) => {
+                self.observe_at = now;
+                self.tell_failure("a move", &error);
+            }
+        }
+        if self.moving.is_empty() {
+            let moved = std::mem::take(&mut self.moved);
+            if !moved.is_empty() {
+                self.actions.push_back(Action::Remember(moved));
+            }
+            self.look_over(now);
+        }
+    }
+
+    /// Removes what has served.
+    fn tidy(&mut self, now: Instant) {
+        let Some(seen) = &self.seen else { return };
+        let stale = |row: &&WorkerRow| {
+            row.worker != self.me && self.watch.worker_still(now, &row.worker).is_some_and(|still| still > STALE)
+        };
+        let stale: Vec<WorkerRow> = seen.workers.iter().filter(stale).cloned().collect();
+        let finished: Vec<Lease> =
+            if self.rules.cleanup { clean::finished(&seen.leases).into_iter().cloned().collect() } else { Vec::new() };
+        self.actions.extend(stale.into_iter().map(Action::Strike));
+        for lease in finished {
+            self.tell(Event::Cleaned { key: lease.key.clone() });
+            if let Some(seen) = &mut self.seen {
+                seen.leases.remove(&lease.key);
+            }
+            self.actions.push_back(Action::Remove(lease));
+        }
+    }
+
+    /// Begins leases anew where an operator wishes it; who has one learns it by a renewal that fails.
+    fn heed_seeks(&mut self) {
+        let Some(seen) = &self.seen else { return };
+        let mut seeks = Vec::new();
+        for wish in &seen.group.wishes {
+            let Wish::Seek { key, to, at } = wish else { continue };
+            let Some(lease) = seen.leases.get(key) else { continue };
+            let origin = at.map_or(lease.origin, Origin::At);
+            let change = Change::Seek { counter: lease.counter, progress: to.clone(), origin };
+            seeks.push((key.clone(), change, wish.clone()));
+        }
+        for (key, change, wish) in seeks {
+            self.actions.push_back(Action::Seek { key, change, wish });
+        }
+    }
+
+    /// Has the shards of streams listed that this worker looks after.
+    pub(super) fn list_streams(&mut self, now: Instant) {
+        let Some(seen) = &self.seen else { return };
+        let is_leader = self.lead.is_leader(now);
+        let mut wanted = Vec::new();
+        for (stream, tracked) in &self.streams {
+            let is_due = tracked.audit_at.is_some_and(|at| at <= now) && !tracked.listing;
+            if is_due && (is_leader || self.looks_after(now, stream)) {
+                let is_new = !seen.leases.keys().any(|key| key.stream == *stream);
+                wanted.push((stream.clone(), if is_new { Wanted::First } else { Wanted::All }));
+            }
+        }
+        for (stream, how) in wanted {
+            if let Some(tracked) = self.streams.get_mut(&stream) {
+                tracked.listing = true;
+            }
+            self.actions.push_back(Action::Discover(stream, how));
+        }
+    }
+
+    /// Whether a stream that the leader does not read is this worker's to look after: the first of those who do.
+    fn looks_after(&self, now: Instant, stream: &StreamIdentity) -> bool {
+        let Some(seen) = &self.seen else { return false };
+        let Some(lock) = &seen.lock else { return false };
+        let leader_reads =
+            seen.workers.iter().any(|row| row.worker == lock.holder && row.streams.contains(stream));
+        let mut readers = seen.workers.iter().filter(|row| row.streams.contains(stream) && self.is_live(now, row));
+        !leader_reads && readers.next().is_some_and(|row| row.worker == self.me)
+    }
+
+    /// When a stream is to be listed next.
+    pub(super) fn listing_due(&self) -> Option<Instant> {
+        self.streams.values().filter(|tracked| !tracked.listing).filter_map(|tracked| tracked.audit_at).min()
+    }
+
+    /// A stream's shards were listed.
+    pub(crate) fn discovered(
+        &mut self,
+        now: Instant,
+        stream: &StreamIdentity,
+        wanted: Wanted,
+        outcome: Result<Vec<ListedShard>, String>,
+    ) {
+        let Some(tracked) = self.streams.get_mut(stream) else { return };
+        tracked.listing = false;
+        let Some(seen) = &self.seen else { return };
+        let start = match tracked.origin {
+            Origin::TrimHorizon | Origin::Latest => Start::TrimHorizon,
+            Origin::At(moment) => Start::At(moment),
+        };
+        let leases: Vec<Lease> = seen.leases.values().filter(|lease| lease.key.stream == *stream).cloned().collect();
+        let missing = outcome.and_then(|shards| match wanted {
+            Wanted::First if leases.is_empty() => {
+                discover::first_leases(&self.group, stream, &shards, start).map_err(|hole| hole.to_string())
+            }
+            // Somebody was faster: what stands there counts.
+            Wanted::First => Ok(Vec::new()),
+            Wanted::All => {
+                let listed: BTreeSet<ShardId> = shards.iter().map(|listed| listed.shard.clone()).collect();
+                for gone in clean::garbage(&leases, &listed) {
+                    self.actions.push_back(Action::Tell(Event::Cleaned { key: gone.key.clone() }));
+                    self.actions.push_back(Action::Remove(gone.clone()));
+                }
+                discover::missing_leases(&self.group, stream, &shards, &leases, start)
+                    .map_err(|inconsistent| inconsistent.to_string())
+            }
+        });
+        match missing {
+            Ok(missing) => {
+                tracked.audit_at = Some(now + self.rules.audit);
+                if let Some(hole) = tracked.audit.look(&leases) {
+                    let event = Event::Hole { stream: stream.clone(), hole: hole.to_string() };
+                    self.actions.push_back(Action::Tell(event));
+                }
+                if missing.is_empty() {
+                    self.observe_at = if wanted == Wanted::First { now } else { self.observe_at };
+                } else {
+                    self.actions.push_back(Action::Create(stream.clone(), missing));
+                }
+            }
+            Err(error) => {
+                tracked.audit_at = Some(now + RELIST);
+                self.actions.push_back(Action::Tell(Event::Undiscovered { stream: stream.to_string(), error }));
+            }
+        }
+    }
+
+    /// Rows were made, so many of them new.
+    pub(crate) fn created(&mut self, now: Instant, stream: &StreamIdentity, outcome: Result<usize, Error>) {
+        self.observe_at = now;
+        self.hasten(now);
+        match outcome {
+            Ok(leases) => self.tell(Event::Discovered { stream: stream.clone(), leases }),
+            Err(error) => {
+                if let Some(tracked) = self.streams.get_mut(stream) {
+                    tracked.audit_at = Some(now + RELIST);
+                }
+                self.tell_failure("new rows", &error);
+            }
+        }
+    }
+}
+
+/// How long to wait until a stream is listed again that could not be.
+const RELIST: Duration = Duration::from_millis(1500);
