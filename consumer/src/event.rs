@@ -85,7 +85,9 @@ pub enum Event {
         from: Option<WorkerId>,
         /// To whom.
         to: WorkerId,
-        /// Why.
+        /// Why, in one word.
+        cause: &'static str,
+        /// Why, with numbers.
         reason: String,
     },
     /// Leases that nobody can be given.
@@ -222,6 +224,18 @@ pub enum LossReason {
     Stopping,
 }
 
+impl LossReason {
+    /// In one word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotRenewed => "not_renewed",
+            Self::Taken => "taken",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
 impl Event {
     /// Whether somebody should look at it.
     #[must_use]
@@ -310,7 +324,7 @@ impl fmt::Display for Event {
             Self::Released { key, to } => write!(out, "{key} released to {}", name(to)),
             Self::HandoffOverdue { key } => write!(out, "{key} was not finished in time for its handoff"),
             Self::Ended { key } => write!(out, "{key} is handled to its end"),
-            Self::Moved { key, from, to, reason } => write!(out, "{key} moves from {} to {to}: {reason}", name(from)),
+            Self::Moved { key, from, to, reason, .. } => write!(out, "{key} moves from {} to {to}: {reason}", name(from)),
             Self::Unplaced { leases, reason } => write!(out, "{leases} leases have no place: {reason}"),
             Self::Discovered { stream, leases } => write!(out, "{leases} new leases of {stream}"),
             Self::Undiscovered { stream, error } => write!(out, "{stream} not listed: {error}"),

@@ -193,7 +193,7 @@ impl<M: MakeHandler> ShardTask<M> {
                 range: self.lease.range,
                 spreads: self.stream.spreads,
             },
-            checkpoint: Some(self.checkpoint()),
+            checkpoint: self.checkpoint(),
         });
         Fetching::begin(&self.inner, &self.lease, &self.stream, &self.view, of, self.at.clone(), self.seed)
     }
@@ -244,7 +244,7 @@ impl<M: MakeHandler> ShardTask<M> {
             let done = matches!(tried, Tried::Done);
             self.inner.lock().worker.handling(&self.lease.key, None, if done { bytes } else { 0 });
             if let Some(metrics) = &self.inner.metrics {
-                metrics.handled(&self.lease.key.stream, began.elapsed(), if done { batch.len() } else { 0 });
+                metrics.handled(began.elapsed(), if done { batch.len() } else { 0 });
             }
             match tried {
                 Tried::Done => break,
@@ -268,7 +268,7 @@ impl<M: MakeHandler> ShardTask<M> {
         {
             let mut view = self.view();
             view.records += records;
-            (view.handler_error, view.failing, view.attempt) = (None, None, 0);
+            (view.handler_error, view.attempt) = (None, 0);
         }
         self.at = self.at.clone().max(batch.end());
         match self.inner.settings.checkpointing {
@@ -457,9 +457,7 @@ impl<M: MakeHandler> ShardTask<M> {
     }
 
     fn failing(&self, error: String) {
-        let mut view = self.view();
-        view.handler_error = Some(error);
-        view.failing.get_or_insert_with(Instant::now);
+        self.view().handler_error = Some(error);
     }
 
     /// Waits so long, or until there is an order.

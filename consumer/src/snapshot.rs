@@ -1,6 +1,8 @@
 //! How a worker and its shards are at this moment, to be shown or serialised. Copied out; nothing here is live.
 
+use crate::state::Inner;
 use serde::Serialize;
+use std::sync::PoisonError;
 use std::time::Duration;
 use tailwater_record::ShardId;
 use tailwater_store::{GroupName, Incarnation, Progress, StreamIdentity, WorkerId};
@@ -103,6 +105,54 @@ pub(crate) struct ShardView {
     pub(crate) attempt: u32,
     pub(crate) fetch_error: Option<String>,
     pub(crate) handler_error: Option<String>,
-    /// Since when its handler fails.
-    pub(crate) failing: Option<Instant>,
+}
+
+impl Inner {
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let room = self.budget.room();
+        let state = self.lock();
+        let mut shards = Vec::new();
+        for (key, phase) in state.worker.phases() {
+            let slot = state.shards.get(key);
+            let view = slot.map(|slot| slot.view.lock().unwrap_or_else(PoisonError::into_inner));
+            shards.push(ShardSnapshot {
+                stream: key.stream.clone(),
+                shard: key.shard.clone(),
+                phase,
+                token: state.worker.token(key),
+                handled: slot.map(|slot| slot.link.handled()),
+                written: state.worker.written(key),
+                lag: view.as_ref().and_then(|view| view.lag),
+                records: view.as_ref().map_or(0, |view| view.records),
+                attempt: view.as_ref().map_or(0, |view| view.attempt),
+                last_error: view.and_then(|view| view.handler_error.clone().or_else(|| view.fetch_error.clone())),
+            });
+        }
+        Snapshot {
+            group: self.group.clone(),
+            worker: self.me.clone(),
+            incarnation: state.worker.incarnation(),
+            is_leader: state.worker.is_leader(Instant::now()),
+            bytes_held: room.held,
+            budget: room.budget,
+            lag: shards.iter().filter_map(|shard| shard.lag).max(),
+            shards,
+        }
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        if let Some(fault) = &self.lock().fault {
+            return Health::Failing { reason: fault.to_string() };
+        }
+        let snapshot = self.snapshot();
+        let of = |shard: &ShardSnapshot, what: &str| format!("{} of {}: {what}", shard.shard, shard.stream);
+        if let Some(stopped) = snapshot.shards.iter().find(|shard| shard.phase == Phase::Stopped) {
+            let reason = of(stopped, stopped.last_error.as_deref().unwrap_or("its handler failed"));
+            return Health::Failing { reason };
+        }
+        match snapshot.shards.iter().find_map(|shard| Some(of(shard, shard.last_error.as_deref()?))) {
+            Some(reason) => Health::Degraded { reason },
+            None => Health::Healthy,
+        }
+    }
 }

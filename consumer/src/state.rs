@@ -112,6 +112,16 @@ impl Inner {
         self.clock.now()
     }
 
+    /// Lets go of what stands in a circle, and tells those who still wait that it was in vain.
+    pub(crate) fn release(&self) {
+        let mut state = self.lock();
+        for slot in state.shards.values() {
+            slot.link.sever();
+        }
+        state.shards.clear();
+        state.waits.clear();
+    }
+
     /// Tells everybody who listens. Not to be called with the lock held.
     pub(crate) fn tell(&self, event: &Event) {
         if event.is_warning() {

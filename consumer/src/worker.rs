@@ -14,6 +14,7 @@ mod leading;
 use crate::audit::Audit;
 use crate::balance;
 use crate::event::Event;
+use crate::snapshot::Phase;
 use crate::lead::Lead;
 use crate::tenure::{Pace, Tenure};
 use crate::watch::Watch;
@@ -383,14 +384,31 @@ impl Worker {
         self.lead.is_leader(now)
     }
 
-    pub(crate) fn rules(&self) -> &Rules {
-        &self.rules
+    /// Where a stream without leases is begun.
+    pub(crate) fn origin(&self, stream: &StreamIdentity) -> Option<Origin> {
+        self.streams.get(stream).map(|tracked| tracked.origin)
     }
 
-    /// What everybody's rows said when they were looked at last.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &Lease> {
-        self.seen.iter().flat_map(|seen| seen.leases.values())
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        self.incarnation
     }
+
+    /// The shards that are held, and what becomes of them.
+    pub(crate) fn phases(&self) -> impl Iterator<Item = (&LeaseKey, Phase)> {
+        self.held.iter().map(|(key, held)| {
+            let phase = match held.life {
+                Life::Adopting => Phase::Taking,
+                Life::AwaitingParents { .. } => Phase::AwaitingParents,
+                Life::Running => Phase::Running,
+                Life::Draining { .. } | Life::Releasing => Phase::Draining,
+                Life::Stopped(_) => Phase::Stopped,
+                Life::Paused => Phase::Paused,
+                Life::Leaving => Phase::Leaving,
+            };
+            (key, phase)
+        })
+    }
+
 }
 
 /// For how long it is looked more often after something has changed.

@@ -37,9 +37,22 @@ enum Done {
 }
 
 /// Serves a worker until it has left. Should it panic, or go with its runtime, everybody who waits is told so.
-pub(crate) async fn run<M: MakeHandler>(inner: Arc<Inner>, make: Arc<M>, runtime: Handle) {
-    let served = AssertUnwindSafe(Shell { inner: Arc::clone(&inner), make, runtime, work: JoinSet::new() }.serve());
-    if served.catch_unwind().await.is_err() {
+pub(crate) async fn run<M: MakeHandler>(
+    inner: Arc<Inner>,
+    make: Arc<M>,
+    runtime: Handle,
+    mut living: watch::Receiver<()>,
+) {
+    let mut shell = Shell { inner: Arc::clone(&inner), make, runtime, work: JoinSet::new() };
+    let served = tokio::select! {
+        biased;
+        // Nothing is ever sent: the handle is gone.
+        _ = living.changed() => Ok(()),
+        served = AssertUnwindSafe(shell.serve()).catch_unwind() => served,
+    };
+    // A handler that blocks its thread cannot be stopped, and is not waited for.
+    let _ = timeout(Duration::from_secs(1), shell.work.shutdown()).await;
+    if served.is_err() {
         tracing::error!(group = %inner.group, worker = %inner.me, "the worker's task panicked; the worker has ended");
         let mut state = inner.lock();
         state.fault.get_or_insert(crate::Error::Ended);
@@ -54,7 +67,7 @@ struct Shell<M> {
 }
 
 impl<M: MakeHandler> Shell<M> {
-    async fn serve(mut self) {
+    async fn serve(&mut self) {
         loop {
             let wake_at = loop {
                 let wall = self.inner.wall();

@@ -53,4 +53,5 @@ pub use crate::memory::MemoryStore;
 pub use crate::name::{GroupName, NameFault, WorkerId};
 pub use crate::progress::Progress;
 #[cfg(feature = "sqlite")]
+pub use crate::sqlite::SqliteStore;
 pub use crate::worker::{CpuUse, Incarnation, WorkerRow};
