@@ -13,6 +13,14 @@ pub use tailwater_client as client;
 #[doc(inline)]
 pub use tailwater_producer as producer;
 
+#[cfg(feature = "consumer")]
+#[doc(inline)]
+pub use tailwater_store as store;
+
+#[cfg(feature = "consumer")]
+#[doc(inline)]
+pub use tailwater_consumer as consumer;
+
 #[cfg(feature = "broker")]
 #[doc(inline)]
 pub use tailwater_broker as broker;

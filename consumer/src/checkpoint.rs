@@ -224,7 +224,7 @@ impl Ticket {
     #[cfg(feature = "sqlite")]
     pub fn commit_in(
         &self,
-        transaction: &tailwater_store::sqlite::Connection,
+        transaction: &rusqlite::Connection,
     ) -> Result<Result<(), CheckpointError>, tailwater_store::Error> {
         use tailwater_store::{Applied, SqliteStore};
         match SqliteStore::commit_in(transaction, self.key(), &self.commit())? {

@@ -8,10 +8,9 @@ use crate::worker::Rules;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tailwater_client::wire::SystemClock;
 use tailwater_record::{StreamRef, Timestamp};
 use tailwater_store::{GroupName, WorkerId};
-use tailwater_wire::time::WallClock;
+use tailwater_wire::time::{SystemClock, WallClock};
 
 /// Where the first reader of a stream begins. Who comes later goes on where the group has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -174,7 +173,12 @@ impl Settings {
             strategy: self.strategy,
             moves_at_most: self.moves_at_most,
             hold_at_least: self.hold_at_least,
-            ..balance::Rules::default()
+            reclaim_within: self.failover,
+            // The KCL's numbers.
+            band: 0.1,
+            damping: 0.6,
+            throughput_max: None,
+            handoff: true,
         };
         Rules {
             pace,

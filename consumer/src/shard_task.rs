@@ -83,16 +83,11 @@ impl<M: MakeHandler> ShardTask<M> {
                 }
             };
             let served = self.serve(&mut handler, &begin).await;
-            // What the handler still holds is told to be let go; what it does then is its own affair.
-            let leave = async {
-                self.link.sever();
-                let _ = AssertUnwindSafe(handler.lost()).catch_unwind().await;
-            };
             match served {
                 Served::Ended => break Outcome::Ended,
                 Served::Drained => break Outcome::Stopped,
                 Served::Abandoned => {
-                    leave.await;
+                    self.leave(&mut handler).await;
                     break Outcome::Stopped;
                 }
                 Served::Failed(error) => break Outcome::Failed(error),
@@ -100,7 +95,7 @@ impl<M: MakeHandler> ShardTask<M> {
                     self.inner.tell(&Event::HandlerPanicked { key: key.clone() });
                     self.failing("the handler panicked".to_owned());
                     if self.rest(backoff.next()).await.is_some() {
-                        leave.await;
+                        self.leave(&mut handler).await;
                         break Outcome::Stopped;
                     }
                     self.read_row().await;
@@ -111,6 +106,12 @@ impl<M: MakeHandler> ShardTask<M> {
             self.link.sever();
         }
         outcome
+    }
+
+    /// The handler lets go of what it holds for the shard; how is its own affair.
+    async fn leave(&self, handler: &mut M::Handler) {
+        self.link.sever();
+        let _ = AssertUnwindSafe(handler.lost()).catch_unwind().await;
     }
 
     fn begin(&self) -> Begin {
@@ -235,7 +236,14 @@ impl<M: MakeHandler> ShardTask<M> {
                 break;
             }
             let began = Instant::now();
-            self.inner.lock().worker.handling(&self.lease.key, Some(began), 0);
+            let must_wake = {
+                let mut state = self.inner.lock();
+                state.worker.handling(&self.lease.key, Some(began), 0);
+                state.must_wake()
+            };
+            if must_wake {
+                self.inner.wake.notify_one();
+            }
             self.view().attempt = attempt;
             let span = tracing::debug_span!(
                 "records", stream = %self.lease.key.stream, shard = %self.lease.key.shard, records = batch.len(), attempt

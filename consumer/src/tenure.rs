@@ -145,10 +145,6 @@ impl Tenure {
         self.not_before = Some(now + (self.pace.renewal / 16).saturating_mul(self.failures.min(8)));
     }
 
-    pub(crate) fn is_writing(&self) -> bool {
-        self.writing.is_some()
-    }
-
     /// A checkpoint that may wait for the next renewal.
     pub(crate) fn checkpoint(&mut self, now: Instant, commitment: Commitment) {
         match &mut self.lazy {
@@ -160,11 +156,6 @@ impl Tenure {
     /// A write that somebody waits for.
     pub(crate) fn ask(&mut self, serial: u64, written: Written) {
         self.asks.push_back(Ask { serial, written });
-    }
-
-    /// Takes back what nobody waits for any more; it may be written all the same.
-    pub(crate) fn unasked(&mut self, serial: u64) {
-        self.asks.retain(|ask| ask.serial != serial);
     }
 
     pub(crate) fn measured(&mut self, throughput: f64) {

@@ -72,7 +72,7 @@ pub(crate) struct Worker {
     beating: Option<Instant>,
     beat_at: Instant,
     /// Moves that are being written.
-    moving: BTreeMap<LeaseKey, Moved>,
+    moving: BTreeMap<LeaseKey, (Moved, &'static str)>,
     moved: Vec<Moved>,
     planned: bool,
     ending: Option<Ending>,

@@ -154,6 +154,9 @@ impl<M: MakeHandler> Shell<M> {
         match action {
             Action::Observe => self.ask(async move { Done::Observed(observe(&inner).await) }),
             Action::Write { key, change, purpose } => self.ask(async move {
+                if let (Some(metrics), Change::Renew(renewal)) = (&inner.metrics, &change) {
+                    metrics.wrote(renewal.written.is_some());
+                }
                 let applied = timely(&inner, inner.store.apply(&key, &change)).await;
                 Done::Wrote(key, purpose, applied)
             }),
@@ -197,7 +200,13 @@ impl<M: MakeHandler> Shell<M> {
                 self.work.spawn_on(listing, &self.runtime);
             }
             Action::Start(lease) => self.start(*lease),
-            Action::Tell(event) => self.inner.tell(&event),
+            Action::Tell(event) => {
+                if let Event::Superseded { worker } = &event {
+                    let fault = crate::Error::Superseded { worker: worker.clone() };
+                    self.inner.lock().fault.get_or_insert(fault);
+                }
+                self.inner.tell(&event);
+            }
             Action::Order(..) | Action::Refetch(_) | Action::Settled(..) => unreachable!("done under the lock"),
         }
     }

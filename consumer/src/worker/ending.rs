@@ -89,10 +89,6 @@ impl Worker {
         self.end_if_due(now);
     }
 
-    pub(crate) fn is_superseded(&self) -> bool {
-        self.superseded
-    }
-
     /// Whether nothing is left to do.
     pub(crate) fn has_left(&self) -> bool {
         self.ending.is_some_and(|ending| ending.struck)

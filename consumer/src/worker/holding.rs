@@ -8,7 +8,7 @@ use crate::event::{Doing, Event, LossReason};
 use crate::tenure::{Learned, Tenure};
 use std::collections::BTreeSet;
 use tailwater_store::{
-    Applied, Change, Commitment, Error, Lease, LeaseKey, Progress, Seen, WorkerId, Wish, Written,
+    Applied, Change, Commitment, Error, Lease, LeaseKey, Progress, Seen, Wish, Written,
 };
 use tokio::time::Instant;
 
@@ -339,6 +339,7 @@ impl Worker {
 
     /// The shard's task has gone.
     pub(crate) fn gone(&mut self, now: Instant, key: &LeaseKey, outcome: Outcome) {
+        let pauses = self.is_paused(key) && self.ending.is_none();
         let Some(held) = self.held.get_mut(key) else { return };
         held.task = false;
         (held.fetching, held.handling) = (None, None);
@@ -365,7 +366,7 @@ impl Worker {
                 self.tell(Event::ShardStopped { key: key.clone(), error });
             }
             Outcome::Stopped => {
-                if self.is_paused(key) && self.ending.is_none() {
+                if pauses {
                     return self.rest(key);
                 }
                 held.life = Life::Releasing;
@@ -464,11 +465,6 @@ impl Worker {
         }
     }
 
-    /// Who still works here.
-    pub(super) fn tasks(&self) -> usize {
-        self.held.values().filter(|held| held.task).count()
-    }
-
     /// Whether a live worker other than this one could take what is let go.
     pub(super) fn has_company(&self, now: Instant) -> bool {
         self.seen.iter().flat_map(|seen| &seen.workers).any(|row| self.is_live(now, row) && row.worker != self.me)
@@ -487,9 +483,5 @@ impl Worker {
     /// How far the row is known to be.
     pub(crate) fn written(&self, key: &LeaseKey) -> Option<Progress> {
         self.held.get(key)?.tenure.as_ref().map(|tenure| tenure.progress().clone())
-    }
-
-    pub(super) fn me(&self) -> &WorkerId {
-        &self.me
     }
 }

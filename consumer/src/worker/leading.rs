@@ -4,13 +4,12 @@
 
 use super::action::{Action, Purpose, Wanted};
 use super::{Worker, SeenAll};
-use crate::balance::{self, How};
+use crate::audit::Cover;
+use crate::balance::{self, How, Reason};
 use crate::clean;
 use crate::discover::{self, ListedShard, Start};
 use crate::event::Event;
-use std::collections::BTreeSet;
 use std::time::Duration;
-use tailwater_record::ShardId;
 use tailwater_store::{
     Applied, Change, Error, Lease, LeaseKey, Moved, Origin, Seen, StreamIdentity, Wish, WorkerRow,
 };
@@ -93,7 +92,7 @@ impl Worker {
                 reason: step.reason.to_string(),
                 at: self.wall,
             };
-            self.moving.insert(step.key.clone(), moved);
+            self.moving.insert(step.key.clone(), (moved, cause(&step.reason)));
             self.actions.push_back(Action::Write { key: step.key, change, purpose: Purpose::Move });
         }
     }
@@ -113,7 +112,9 @@ impl Worker {
                 key: lease.key.clone(),
                 owner: lease.actual_owner().cloned(),
                 next: lease.handoff_from.as_ref().and(lease.owner.clone()),
-                is_expired: lease.owner.is_some() && self.watch.lease_still(now, &lease.key) > failover,
+                expired_for: (lease.owner.as_ref())
+                    .and_then(|_| self.watch.lease_still(now, &lease.key).checked_sub(failover))
+                    .filter(|over| !over.is_zero()),
                 is_ended: lease.is_ended(),
                 is_handoff_overdue: lease.handoff_from.is_some() && held_for > self.rules.handoff + failover,
                 throughput: lease.throughput,
@@ -141,11 +142,11 @@ impl Worker {
         let moved = self.moving.remove(key);
         match outcome {
             Ok(Applied::Done(row)) => {
-                if let (Some(seen), Some(moved)) = (&mut self.seen, moved) {
+                if let (Some(seen), Some((moved, cause))) = (&mut self.seen, moved) {
                     seen.leases.insert(key.clone(), row);
                     if let Some(to) = moved.to.clone() {
-                        let (from, reason) = (moved.from.clone(), moved.reason.clone());
-                        self.actions.push_back(Action::Tell(Event::Moved { key: key.clone(), from, to, reason }));
+                        let (key, from, reason) = (key.clone(), moved.from.clone(), moved.reason.clone());
+                        self.actions.push_back(Action::Tell(Event::Moved { key, from, to, cause, reason }));
                     }
                     self.moved.push(moved);
                 }
@@ -173,8 +174,9 @@ impl Worker {
             row.worker != self.me && self.watch.worker_still(now, &row.worker).is_some_and(|still| still > STALE)
         };
         let stale: Vec<WorkerRow> = seen.workers.iter().filter(stale).cloned().collect();
+        let leases: Vec<Lease> = seen.leases.values().cloned().collect();
         let finished: Vec<Lease> =
-            if self.rules.cleanup { clean::finished(&seen.leases).into_iter().cloned().collect() } else { Vec::new() };
+            if self.rules.cleanup { clean::finished(&leases).into_iter().cloned().collect() } else { Vec::new() };
         self.actions.extend(stale.into_iter().map(Action::Strike));
         for lease in finished {
             self.tell(Event::Cleaned { key: lease.key.clone() });
@@ -259,8 +261,7 @@ impl Worker {
             // Somebody was faster: what stands there counts.
             Wanted::First => Ok(Vec::new()),
             Wanted::All => {
-                let listed: BTreeSet<ShardId> = shards.iter().map(|listed| listed.shard.clone()).collect();
-                for gone in clean::garbage(&leases, &listed) {
+                for gone in clean::garbage(&leases, &shards) {
                     self.actions.push_back(Action::Tell(Event::Cleaned { key: gone.key.clone() }));
                     self.actions.push_back(Action::Remove(gone.clone()));
                 }
@@ -271,9 +272,11 @@ impl Worker {
         match missing {
             Ok(missing) => {
                 tracked.audit_at = Some(now + self.rules.audit);
-                if let Some(hole) = tracked.audit.look(&leases) {
-                    let event = Event::Hole { stream: stream.clone(), hole: hole.to_string() };
-                    self.actions.push_back(Action::Tell(event));
+                if let Cover::Act(holes) = tracked.audit.look(&leases).cover {
+                    for hole in holes {
+                        let event = Event::Hole { stream: stream.clone(), hole: hole.to_string() };
+                        self.actions.push_back(Action::Tell(event));
+                    }
                 }
                 if missing.is_empty() {
                     self.observe_at = if wanted == Wanted::First { now } else { self.observe_at };
@@ -306,3 +309,18 @@ impl Worker {
 
 /// How long to wait until a stream is listed again that could not be.
 const RELIST: Duration = Duration::from_millis(1500);
+
+/// The reason in one word, to count by.
+fn cause(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::Unowned => "unowned",
+        Reason::Gone { .. } => "gone",
+        Reason::Neglected { .. } => "neglected",
+        Reason::HandoffOverdue { .. } | Reason::HandoffCut { .. } => "handoff_overdue",
+        Reason::Leaving { .. } => "leaving",
+        Reason::NotRead { .. } => "not_read",
+        Reason::Wish { .. } => "wish",
+        Reason::OverLimit { .. } | Reason::MakesRoom { .. } => "limit",
+        Reason::Uneven { .. } | Reason::UnevenByWay { .. } => "balance",
+    }
+}

@@ -1,0 +1,109 @@
+//! Records are handled, once where nothing fails, whoever comes and goes.
+
+use crate::support::{Seen, World, until};
+use std::convert::Infallible;
+use std::time::Duration;
+use tailwater::consumer::{Batch, Consumer, Handler, Running};
+
+pub(crate) struct Noting {
+    seen: Seen,
+    worker: String,
+}
+
+impl Handler for Noting {
+    type Error = Infallible;
+
+    async fn records(&mut self, batch: &Batch) -> Result<(), Infallible> {
+        for record in batch.records() {
+            self.seen.deliver(&self.worker, batch.shard(), record.data());
+        }
+        Ok(())
+    }
+}
+
+pub(crate) async fn start(world: &World, worker: &str) -> Running {
+    let (seen, name) = (world.seen.clone(), worker.to_owned());
+    let consumer = Consumer::new(world.client.clone(), world.store.clone(), world.config(worker)).unwrap();
+    consumer.run(move |_: &_| Noting { seen: seen.clone(), worker: name.clone() }).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_worker_handles_every_record_once() {
+    let world = World::new(3).await;
+    world.put(0, 1_000).await;
+    let running = start(&world, "one").await;
+    until("all are handled", async || world.seen.distinct().len() == 1_000).await;
+    world.put(1_000, 500).await;
+    until("those that came later too", async || world.seen.distinct().len() == 1_500).await;
+    let ended = running.drain(Duration::from_secs(30)).await;
+    assert!(ended.in_time && ended.fault.is_none(), "{ended:?}");
+    assert_eq!(world.seen.count(), 1_500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_workers_share_the_shards_and_one_takes_over_what_the_other_leaves() {
+    let world = World::new(4).await;
+    let one = start(&world, "one").await;
+    until("the first has all", async || one.snapshot().shards.len() == 4).await;
+    let two = start(&world, "two").await;
+    until("each has half", async || one.snapshot().shards.len() == 2 && two.snapshot().shards.len() == 2).await;
+    world.put(0, 400).await;
+    until("all are handled", async || world.seen.distinct().len() == 400).await;
+    assert_eq!(world.seen.shards_by_worker().values().map(|shards| shards.len()).collect::<Vec<_>>(), [2, 2]);
+    assert!(one.drain(Duration::from_secs(30)).await.in_time);
+    until("the second has all", async || two.snapshot().shards.len() == 4).await;
+    world.put(400, 400).await;
+    until("all are handled", async || world.seen.distinct().len() == 800).await;
+    assert!(two.drain(Duration::from_secs(30)).await.in_time);
+    assert_eq!(world.seen.count(), 800, "who leaves in order repeats nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_dies_is_replaced_and_nothing_is_lost() {
+    let world = World::new(4).await;
+    let one = start(&world, "one").await;
+    let two = start(&world, "two").await;
+    until("each has half", async || one.snapshot().shards.len() == 2 && two.snapshot().shards.len() == 2).await;
+    world.put(0, 400).await;
+    until("all are handled", async || world.seen.distinct().len() == 400).await;
+    drop(one);
+    world.put(400, 400).await;
+    until("all are handled", async || world.seen.distinct().len() == 800).await;
+    assert!(two.drain(Duration::from_secs(30)).await.in_time);
+}
+
+#[tokio::test(start_paused = true)]
+async fn splits_and_merges_lose_nothing_and_keep_the_order_of_keys() {
+    let world = World::new(2).await;
+    let one = start(&world, "one").await;
+    let two = start(&world, "two").await;
+    let mut put = 0;
+    for round in 0..4 {
+        world.put(put, 300).await;
+        put += 300;
+        let shards = world.open_shards().await;
+        if round % 2 == 0 {
+            world.split(&shards[0].shard_id).await;
+        } else {
+            let [lower, upper] = &shards[shards.len() - 2..] else { panic!("two shards at least") };
+            let (lower, upper) = if lower.hash_key_range.ending_hash_key < upper.hash_key_range.starting_hash_key {
+                (lower, upper)
+            } else {
+                (upper, lower)
+            };
+            world.merge(&lower.shard_id, &upper.shard_id).await;
+        }
+    }
+    world.put(put, 300).await;
+    until("all are handled", async || world.seen.distinct().len() == put + 300).await;
+    assert!(one.drain(Duration::from_secs(30)).await.in_time);
+    assert!(two.drain(Duration::from_secs(30)).await.in_time);
+    let mut last = std::collections::BTreeMap::new();
+    world.seen.look(|notes| {
+        for (_, _, payload) in &notes.delivered {
+            let number: usize = payload.parse().unwrap();
+            let before = last.insert(number % 97, number);
+            assert!(before.is_none_or(|before| before < number), "{before:?} before {number}");
+        }
+    });
+}
