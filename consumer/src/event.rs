@@ -324,7 +324,9 @@ impl fmt::Display for Event {
             Self::Released { key, to } => write!(out, "{key} released to {}", name(to)),
             Self::HandoffOverdue { key } => write!(out, "{key} was not finished in time for its handoff"),
             Self::Ended { key } => write!(out, "{key} is handled to its end"),
-            Self::Moved { key, from, to, reason, .. } => write!(out, "{key} moves from {} to {to}: {reason}", name(from)),
+            Self::Moved { key, from, to, reason, .. } => {
+                write!(out, "{key} moves from {} to {to}: {reason}", name(from))
+            }
             Self::Unplaced { leases, reason } => write!(out, "{leases} leases have no place: {reason}"),
             Self::Discovered { stream, leases } => write!(out, "{leases} new leases of {stream}"),
             Self::Undiscovered { stream, error } => write!(out, "{stream} not listed: {error}"),

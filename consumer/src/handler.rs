@@ -4,8 +4,8 @@ use crate::batch::Batch;
 use crate::checkpoint::Checkpoint;
 use bytes::Bytes;
 use std::error::Error;
-use tailwater_store::{Pending, Progress, StreamIdentity};
 use tailwater_record::ShardId;
+use tailwater_store::{Pending, Progress, StreamIdentity};
 
 /// What goes wrong in a handler.
 pub type Fault = Box<dyn Error + Send + Sync>;

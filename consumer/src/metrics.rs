@@ -33,7 +33,6 @@ pub(crate) struct Metrics {
     unreadable: IntCounter,
     stalls: IntCounter,
     reader: Arc<Mutex<Weak<Inner>>>,
-
 }
 
 const STREAM: &str = "stream";
@@ -82,7 +81,6 @@ impl Metrics {
             unreadable: counter("unreadable_total", "User records that cannot be read")?,
             stalls: counter("stalls_total", "Times that a shard was found without progress")?,
             reader: Arc::default(),
-
         };
         registry.register(Box::new(Reader::new(&made, group)?)).map_err(refused)?;
         Ok(made)
@@ -205,4 +203,3 @@ impl Collector for Reader {
         families.into_iter().flatten().chain(self.lag.collect()).collect()
     }
 }
-

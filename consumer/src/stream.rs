@@ -47,7 +47,8 @@ pub(crate) async fn describe(client: &Client, stream: &StreamRef) -> Result<Desc
         summary.stream_name.clone(),
         u64::try_from(created).map_err(|_| Error::Nonsense { reason: "a stream made before 1970" })?,
     );
-    let record_limit = summary.max_record_size_in_ki_b.map_or(limits::RECORD_BYTES_DEFAULT.value, |size| u64::from(size) * 1024);
+    let record_limit =
+        summary.max_record_size_in_ki_b.map_or(limits::RECORD_BYTES_DEFAULT.value, |size| u64::from(size) * 1024);
     let spreads = summary.record_distribution_strategy == Some(RecordDistributionStrategy::Auto);
     Ok(Described { identity, info: StreamInfo { named: stream.clone(), spreads, record_limit }, date })
 }

@@ -14,8 +14,8 @@ mod leading;
 use crate::audit::Audit;
 use crate::balance;
 use crate::event::Event;
-use crate::snapshot::Phase;
 use crate::lead::Lead;
+use crate::snapshot::Phase;
 use crate::tenure::{Pace, Tenure};
 use crate::watch::Watch;
 use action::{Action, Observation};
@@ -23,8 +23,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use tailwater_record::Timestamp;
 use tailwater_store::{
-    Error, GroupName, GroupRecord, Incarnation, Lease, LeaseKey, Lock, LockVersion, Moved, Origin, StreamIdentity, WorkerId,
-    WorkerRow,
+    Error, GroupName, GroupRecord, Incarnation, Lease, LeaseKey, Lock, LockVersion, Moved, Origin, StreamIdentity,
+    WorkerId, WorkerRow,
 };
 use tokio::time::Instant;
 
@@ -335,9 +335,9 @@ impl Worker {
             seen.workers.len() != workers.len()
                 || seen.leases.len() != listing.leases.len()
                 || listing.leases.iter().any(|lease| {
-                    seen.leases.get(&lease.key).is_none_or(|was| {
-                        (&was.owner, &was.handoff_from) != (&lease.owner, &lease.handoff_from)
-                    })
+                    seen.leases
+                        .get(&lease.key)
+                        .is_none_or(|was| (&was.owner, &was.handoff_from) != (&lease.owner, &lease.handoff_from))
                 })
         });
         if changed {
@@ -408,7 +408,6 @@ impl Worker {
             (key, phase)
         })
     }
-
 }
 
 /// For how long it is looked more often after something has changed.
@@ -420,7 +419,8 @@ impl Held {
             Life::Draining { deadline } => Some(deadline),
             _ => None,
         };
-        let tenure = self.tenure.as_ref().map(|tenure| tenure.due().map_or(tenure.fence(), |due| due.min(tenure.fence())));
+        let tenure =
+            self.tenure.as_ref().map(|tenure| tenure.due().map_or(tenure.fence(), |due| due.min(tenure.fence())));
         [deadline, tenure].into_iter().flatten().min()
     }
 

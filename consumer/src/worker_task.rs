@@ -223,12 +223,8 @@ impl<M: MakeHandler> Shell<M> {
         let view = Arc::default();
         let (stream, seed) = {
             let mut state = self.inner.lock();
-            let slot = ShardSlot {
-                orders,
-                refetch: Arc::clone(&refetch),
-                link: Arc::clone(&link),
-                view: Arc::clone(&view),
-            };
+            let slot =
+                ShardSlot { orders, refetch: Arc::clone(&refetch), link: Arc::clone(&link), view: Arc::clone(&view) };
             state.shards.insert(key.clone(), slot);
             (state.streams.get(&key.stream).map(Arc::clone), state.seed.u64(..))
         };

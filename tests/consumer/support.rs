@@ -10,8 +10,8 @@ use tailwater::local;
 use tailwater::record::{ShardId, StreamName, Timestamp};
 use tailwater::store::MemoryStore;
 use tailwater::wire::shapes::{
-    CreateStreamInput, DescribeStreamSummaryInput, ListShardsInput, MergeShardsInput, PutRecordsRequestEntry, PutRecordsInput,
-    SplitShardInput, StreamStatus,
+    CreateStreamInput, DescribeStreamSummaryInput, ListShardsInput, MergeShardsInput, PutRecordsInput,
+    PutRecordsRequestEntry, SplitShardInput, StreamStatus,
 };
 use tailwater::wire::time::WallClock;
 use tokio::time::{Instant, sleep};

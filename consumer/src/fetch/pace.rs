@@ -51,7 +51,15 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
-        Self { share: 1.0, counted_at: now, called_at: None, interval: None, page: None, is_throttled: false, spread: 1.0 }
+        Self {
+            share: 1.0,
+            counted_at: now,
+            called_at: None,
+            interval: None,
+            page: None,
+            is_throttled: false,
+            spread: 1.0,
+        }
     }
 
     /// The first moment at which the shard may be read again. Asked later it may be earlier, never later.

@@ -11,16 +11,9 @@ pub(crate) enum Action {
     /// Read everything; answered by `observed`.
     Observe,
     /// Change a row; answered by `wrote`.
-    Write {
-        key: LeaseKey,
-        change: Change,
-        purpose: Purpose,
-    },
+    Write { key: LeaseKey, change: Change, purpose: Purpose },
     /// Read the rows of a shard's parents; answered by `looked`.
-    Look {
-        key: LeaseKey,
-        parents: BTreeSet<LeaseKey>,
-    },
+    Look { key: LeaseKey, parents: BTreeSet<LeaseKey> },
     /// Show that the worker lives; answered by `beaten`.
     Beat(WorkerRow),
     /// Write the lock; answered by `locked`.
@@ -34,11 +27,7 @@ pub(crate) enum Action {
     /// Strike a worker off; nobody waits for it.
     Strike(WorkerRow),
     /// Begin a lease anew, and take the wish for that back; nobody waits for it.
-    Seek {
-        key: LeaseKey,
-        change: Change,
-        wish: Wish,
-    },
+    Seek { key: LeaseKey, change: Change, wish: Wish },
     /// Write down moves; nobody waits for it.
     Remember(Vec<Moved>),
     /// Start handling a shard.

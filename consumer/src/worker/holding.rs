@@ -7,9 +7,7 @@ use super::{Busy, Held, Life, Worker};
 use crate::event::{Doing, Event, LossReason};
 use crate::tenure::{Learned, Tenure};
 use std::collections::BTreeSet;
-use tailwater_store::{
-    Applied, Change, Commitment, Error, Lease, LeaseKey, Progress, Seen, Wish, Written,
-};
+use tailwater_store::{Applied, Change, Commitment, Error, Lease, LeaseKey, Progress, Seen, Wish, Written};
 use tokio::time::Instant;
 
 impl Worker {
@@ -214,12 +212,15 @@ impl Worker {
             .map(|(key, _)| key.clone())
             .collect();
         for key in waiting {
-            let Some(row) = self.held.get(&key).and_then(|held| held.tenure.as_ref()).map(Tenure::row) else { continue };
+            let Some(row) = self.held.get(&key).and_then(|held| held.tenure.as_ref()).map(Tenure::row) else {
+                continue;
+            };
             let parents: Vec<LeaseKey> = row.parents.iter().map(|parent| key.sibling(parent.clone())).collect();
             if parents.iter().any(|parent| self.known(parent) == Some(false)) {
                 continue;
             }
-            let unseen: BTreeSet<LeaseKey> = parents.into_iter().filter(|parent| self.known(parent).is_none()).collect();
+            let unseen: BTreeSet<LeaseKey> =
+                parents.into_iter().filter(|parent| self.known(parent).is_none()).collect();
             if unseen.is_empty() {
                 self.start(now, &key);
             } else if let Some(held) = self.held.get_mut(&key) {
@@ -409,7 +410,8 @@ impl Worker {
         let limits = (self.rules.fetch_stall, self.rules.handler_stall);
         let mut stalled = Vec::new();
         for (key, held) in &mut self.held {
-            let busy = [(Doing::Fetching, &mut held.fetching, limits.0), (Doing::Handling, &mut held.handling, limits.1)];
+            let busy =
+                [(Doing::Fetching, &mut held.fetching, limits.0), (Doing::Handling, &mut held.handling, limits.1)];
             for (doing, busy, limit) in busy {
                 if let Some(busy) = busy.as_mut().filter(|busy| now >= busy.told + limit) {
                     busy.told = now;
@@ -444,7 +446,8 @@ impl Worker {
 
     /// Stops delivering where an operator wishes it, and goes on where none does any more.
     fn heed_pauses(&mut self, now: Instant) {
-        let keys: Vec<(LeaseKey, Life)> = self.held.iter().map(|(key, held)| (key.clone(), held.life.clone())).collect();
+        let keys: Vec<(LeaseKey, Life)> =
+            self.held.iter().map(|(key, held)| (key.clone(), held.life.clone())).collect();
         for (key, life) in keys {
             match (self.is_paused(&key), life) {
                 (true, Life::Running) => {

@@ -3,16 +3,14 @@
 //! late does nothing.
 
 use super::action::{Action, Purpose, Wanted};
-use super::{Worker, SeenAll};
+use super::{SeenAll, Worker};
 use crate::audit::Cover;
 use crate::balance::{self, How, Reason};
 use crate::clean;
 use crate::discover::{self, ListedShard, Start};
 use crate::event::Event;
 use std::time::Duration;
-use tailwater_store::{
-    Applied, Change, Error, Lease, LeaseKey, Moved, Origin, Seen, StreamIdentity, Wish, WorkerRow,
-};
+use tailwater_store::{Applied, Change, Error, Lease, LeaseKey, Moved, Origin, Seen, StreamIdentity, Wish, WorkerRow};
 use tokio::time::Instant;
 
 /// A worker that gave no sign for so long is struck off.
@@ -227,8 +225,7 @@ impl Worker {
     fn looks_after(&self, now: Instant, stream: &StreamIdentity) -> bool {
         let Some(seen) = &self.seen else { return false };
         let Some(lock) = &seen.lock else { return false };
-        let leader_reads =
-            seen.workers.iter().any(|row| row.worker == lock.holder && row.streams.contains(stream));
+        let leader_reads = seen.workers.iter().any(|row| row.worker == lock.holder && row.streams.contains(stream));
         let mut readers = seen.workers.iter().filter(|row| row.streams.contains(stream) && self.is_live(now, row));
         !leader_reads && readers.next().is_some_and(|row| row.worker == self.me)
     }

@@ -102,7 +102,9 @@ fn three_who_share_a_shard_settle_and_none_starves() {
             let worst = (0..60).map(|seed| figures(&simulate(seed, &starts, bytes, 0.0..60.0)));
             let worst = worst.fold((1.0_f64, 0.0_f64, f64::MAX), |a, b| (a.0.min(b.0), a.1.max(b.1), a.2.min(b.2)));
             println!("{bytes} {starts:?}: {worst:?} of {used}");
-            if std::env::var("TUNE").is_ok() { continue; }
+            if std::env::var("TUNE").is_ok() {
+                continue;
+            }
             assert!(worst.0 > 0.2 && worst.1 < 0.1 && worst.2 > used * 0.7, "{bytes} {starts:?}: {worst:?}");
         }
     }

@@ -1,0 +1,1 @@
+//! The machine against rows that a store keeps. To come.
