@@ -59,7 +59,8 @@ pub(crate) struct BatchOf {
     pub(crate) stream: StreamIdentity,
     pub(crate) shard: ShardId,
     pub(crate) rules: Unpacking,
-    pub(crate) checkpoint: Checkpoint,
+    /// Batches of tests and benches have none, and are delivered to nobody.
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 struct Contents {
@@ -136,7 +137,7 @@ impl Batch {
     /// By which checkpoints are made, now or later.
     #[must_use]
     pub fn checkpoint(&self) -> &Checkpoint {
-        &self.contents.of.checkpoint
+        self.contents.of.checkpoint.as_ref().expect("what is delivered has a checkpoint")
     }
 
     /// What is left when everything up to there is handled. It shares the records, and counts as the same delivery.

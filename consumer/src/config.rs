@@ -169,10 +169,15 @@ impl Settings {
 
     pub(crate) fn rules(&self) -> Rules {
         let pace = Pace { failover: self.failover, renewal: self.renewal(), linger: self.checkpoint_linger };
+        // Counts do not waver as measured loads do, so a lease may move on at once.
+        let hold_at_least = match self.strategy {
+            balance::Strategy::Count => Duration::ZERO,
+            balance::Strategy::Throughput | balance::Strategy::Cpu => self.hold_at_least,
+        };
         let balance = balance::Rules {
             strategy: self.strategy,
             moves_at_most: self.moves_at_most,
-            hold_at_least: self.hold_at_least,
+            hold_at_least,
             reclaim_within: self.failover,
             // The KCL's numbers.
             band: 0.1,
@@ -287,7 +292,8 @@ impl Config {
         self
     }
 
-    /// How long a lease stays where it is before load alone may move it again; by default 30 s.
+    /// How long a lease stays where it is before a measured load may move it again; by default 30 s. Where leases are shared
+    /// by count they move at once.
     #[must_use]
     pub fn with_hold_at_least(mut self, time: Duration) -> Self {
         self.settings.hold_at_least = time;

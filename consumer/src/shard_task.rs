@@ -194,7 +194,7 @@ impl<M: MakeHandler> ShardTask<M> {
                 range: self.lease.range,
                 spreads: self.stream.spreads,
             },
-            checkpoint: self.checkpoint(),
+            checkpoint: Some(self.checkpoint()),
         });
         Fetching::begin(&self.inner, &self.lease, &self.stream, &self.view, of, self.at.clone(), self.seed)
     }

@@ -116,7 +116,7 @@ pub(crate) fn unpack(
     let mut heads = Vec::with_capacity(records.len());
     let mut data = Vec::with_capacity(records.len());
     for record in records {
-        if first_place(&record.sequence_number, after) == usize::MAX {
+        if is_passed(&record.sequence_number, after) {
             facts.passed += 1;
             continue;
         }
@@ -144,6 +144,15 @@ pub(crate) fn unpack(
         kept.push(Opened { sequence, arrival, partition_key, data_len, content });
     }
     (kept, facts)
+}
+
+/// Whether a Kinesis record lies wholly before.
+fn is_passed(sequence: &SequenceNumber, after: &Progress) -> bool {
+    match after {
+        Progress::AtTimestamp | Progress::TrimHorizon | Progress::Latest => false,
+        Progress::Through { sequence: last, .. } => sequence < last,
+        Progress::ShardEnd => true,
+    }
 }
 
 /// The first place in a Kinesis record that is not handled; beyond all places if it lies wholly before.

@@ -9,7 +9,7 @@ use proptest::sample::Index;
 
 fn of(rules: Unpacking) -> Arc<BatchOf> {
     let stream = "111122223333:orders:1700000000".parse().unwrap();
-    Arc::new(BatchOf { stream, shard: ShardId::numbered(3), rules })
+    Arc::new(BatchOf { stream, shard: ShardId::numbered(3), rules, checkpoint: None })
 }
 
 fn page(world: &World, rules: Unpacking, after: &Progress) -> Page {

@@ -121,8 +121,9 @@ impl Core {
     pub(super) fn admit(&mut self) -> Vec<Ask> {
         let mut admitted = Vec::new();
         let is_idle = |_: &Self, shard: &Shard| shard.held == 0;
-        let have_waited = self.admit_each(is_idle, Self::idle_read, &mut admitted);
-        if !have_waited && !self.admit_each(Self::is_modest, Self::further_read, &mut admitted) {
+        // If one of them must wait, no room is spare for the others either.
+        self.admit_each(is_idle, Self::idle_read, &mut admitted);
+        if !self.admit_each(Self::is_modest, Self::further_read, &mut admitted) {
             self.admit_each(|_, _| true, Self::greedy_read, &mut admitted);
         }
         admitted

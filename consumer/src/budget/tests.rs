@@ -23,7 +23,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        1 => (1..30_u64).prop_map(Step::Enter),
+        1 => (1..=FULL).prop_map(Step::Enter),
         1 => any::<usize>().prop_map(Step::Leave),
         8 => any::<usize>().prop_map(Step::Ask),
         2 => any::<usize>().prop_map(Step::Cancel),
@@ -219,6 +219,11 @@ proptest! {
             }
         }
         prop_assert_eq!(world.waiting.len(), still, "each came to an end");
+        if still == 1 {
+            let held = world.held(world.shards[0].0);
+            let free = world.budget - held - (shards as u64 - 1) * 10;
+            prop_assert!(held <= FULL || held.saturating_sub(world.share()) <= free, "{held} held, {free} free");
+        }
         let before = world.grants.len();
         world.step(&Step::Ask(still));
         world.admit(false);
@@ -247,6 +252,26 @@ proptest! {
             prop_assert!(!is_beyond || !world.waiting.iter().any(is_below));
         }
     }
+}
+
+#[test]
+fn one_beyond_its_share_waits_behind_one_below_even_if_it_needs_less() {
+    let mut world = World::new(600);
+    for (place, (small, held)) in [(100, 30), (1, 10)].into_iter().enumerate() {
+        world.step(&Step::Enter(small));
+        world.step(&Step::Ask(place));
+        world.admit(false);
+        world.step(&Step::Answer(place, held));
+    }
+    (0..8).for_each(|_| world.step(&Step::Enter(43)));
+    // A share is 120. The first would go beyond, with much set apart for it; the second would not, and has nothing set apart.
+    world.step(&Step::Ask(0));
+    world.step(&Step::Ask(1));
+    world.admit(false);
+    assert_eq!(world.waiting.len(), 2);
+    world.step(&Step::Cancel(1));
+    world.admit(false);
+    assert_eq!(world.waiting.len(), 0);
 }
 
 #[test]
@@ -342,6 +367,7 @@ proptest! {
                 _ => {}
             }
             let held: u64 = grants.iter().map(Grant::bytes).sum();
+            prop_assert!(budget.shared.lock().core.admit().is_empty(), "who can be let in is let in at once");
             prop_assert!(budget.room().held >= held, "promises are held too");
             prop_assert!(budget.room().held <= (mib * MIB).max(MIB + BOOKKEEPING));
         }

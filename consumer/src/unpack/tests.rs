@@ -145,6 +145,12 @@ impl World {
         let mut all = self.puts.iter().map(|put| put.progress.clone()).collect::<Vec<_>>();
         all.extend(words);
         all.extend([beyond(0), beyond(u64::MAX)]);
+        // Beyond the last place of a record, as when somebody else counted what is inside.
+        all.extend(
+            self.page
+                .iter()
+                .map(|record| Progress::Through { sequence: record.sequence_number.clone(), sub_sequence: u64::MAX }),
+        );
         all.swap_remove(at.index(all.len()))
     }
 
