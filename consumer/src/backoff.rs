@@ -1,27 +1,32 @@
-//! How long to wait before what failed is tried again: twice as long each time, spread by chance.
-//! Pure; the caller waits.
+//! How long what failed is left alone before the next attempt: twice as long each time, up to a limit, spread by
+//! chance so that readers who failed together part.
+//! Pure; the caller waits. Called by `cursor` and `shard_task`, once per failure, and reset by the first success.
 
 use std::time::Duration;
 
-/// Waits for one thing that fails again and again.
-#[derive(Debug)]
+/// Failures beyond this lengthen no wait.
+const LAST_STEP: u32 = 30;
+
+/// Failures in a row.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Backoff {
-    next: Duration,
-    longest: Duration,
-    chance: fastrand::Rng,
+    failures: u32,
 }
 
 impl Backoff {
-    /// The first wait is `first` on average; none exceeds `longest`.
-    pub(crate) fn new(first: Duration, longest: Duration, seed: u64) -> Self {
-        Self { next: first, longest, chance: fastrand::Rng::with_seed(seed) }
+    /// It failed once more: how long to wait. Between a half and one and a half of `first`, twice that the next
+    /// time, and never more than `longest`.
+    pub(crate) fn next(&mut self, first: Duration, longest: Duration, chance: &mut fastrand::Rng) -> Duration {
+        let step = self.failures.min(LAST_STEP);
+        self.failures = self.failures.saturating_add(1);
+        // Cut before the spread and after it: waits at the limit are spread too.
+        let middle = first.saturating_mul(1 << step).min(longest);
+        middle.mul_f64(0.5 + chance.f64()).min(longest)
     }
 
-    /// It failed once more.
-    pub(crate) fn next(&mut self) -> Duration {
-        let wait = self.next.mul_f64(0.5 + self.chance.f64()).min(self.longest);
-        self.next = (self.next * 2).min(self.longest);
-        wait
+    /// It succeeded.
+    pub(crate) fn reset(&mut self) {
+        self.failures = 0;
     }
 }
 
@@ -29,14 +34,20 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    const LONGEST: Duration = Duration::from_secs(10);
+
     #[test]
-    fn waits_grow_up_to_the_longest_and_are_spread() {
-        let longest = Duration::from_secs(30);
-        let mut one = Backoff::new(Duration::from_millis(100), longest, 1);
-        let mut other = Backoff::new(Duration::from_millis(100), longest, 2);
-        let (ones, others): (Vec<_>, Vec<_>) = (0..40).map(|_| (one.next(), other.next())).unzip();
-        assert_ne!(ones, others);
-        assert!((50..150).contains(&ones[0].as_millis()));
-        assert!(ones.iter().all(|wait| *wait <= longest) && ones[39] >= longest / 2);
+    fn waits_double_around_their_spread_up_to_the_longest() {
+        let first = Duration::from_millis(100);
+        for seed in 0..100 {
+            let (mut backoff, mut chance) = (Backoff::default(), fastrand::Rng::with_seed(seed));
+            for failure in 0..40_u32 {
+                let middle = (first * 2_u32.pow(failure.min(20))).min(LONGEST);
+                let wait = backoff.next(first, LONGEST, &mut chance);
+                assert!(wait >= middle / 2 && wait <= (middle * 3 / 2).min(LONGEST), "seed {seed}: {wait:?}");
+            }
+            backoff.reset();
+            assert!(backoff.next(first, LONGEST, &mut chance) <= first * 3 / 2);
+        }
     }
 }

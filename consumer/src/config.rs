@@ -116,6 +116,7 @@ pub(crate) struct Settings {
     pub(crate) floor: u64,
     pub(crate) batch_bytes: usize,
     pub(crate) idle: Duration,
+    pub(crate) paced: bool,
     pub(crate) fetch_stall: Duration,
     pub(crate) handler_stall: Duration,
     pub(crate) store_timeout: Option<Duration>,
@@ -145,6 +146,7 @@ impl Default for Settings {
             floor: 1024 * 1024,
             batch_bytes: 1024 * 1024,
             idle: Duration::from_secs(1),
+            paced: true,
             fetch_stall: Duration::from_secs(60),
             handler_stall: Duration::from_secs(60),
             store_timeout: None,
@@ -374,11 +376,19 @@ impl Config {
         self
     }
 
-    /// How long to wait between reads of a shard that has nothing new; 200 ms (or less, on brokers without a limit) to 1 min,
-    /// by default 1 s. The KCL's `idleTimeBetweenReadsInMillis`, which is 1.5 s.
+    /// How long to wait between reads of a shard that has nothing new; 200 ms to 1 min, or from
+    /// 1 ms where reads are not paced; by default 1 s. The KCL's `idleTimeBetweenReadsInMillis`, which is 1.5 s.
     #[must_use]
     pub fn with_idle(mut self, idle: Duration) -> Self {
         self.settings.idle = idle;
+        self
+    }
+
+    /// Whether reads keep to the service's five calls and 2 MiB a second for each shard; by default they do, and find their
+    /// part of that among strangers. Off, for brokers that have no limits.
+    #[must_use]
+    pub fn with_paced(mut self, paced: bool) -> Self {
+        self.settings.paced = paced;
         self
     }
 

@@ -19,6 +19,7 @@ use crate::worker::action::{Order, Outcome};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tailwater_store::{Change, Commitment, Lease, Progress, Written};
 use tailwater_wire::shapes::ChildShard;
 use tokio::sync::{Notify, watch};
@@ -35,7 +36,7 @@ pub(crate) struct ShardTask<M> {
     pub(crate) refetch: Arc<Notify>,
     pub(crate) view: Arc<Mutex<ShardView>>,
     pub(crate) make: Arc<M>,
-    pub(crate) seed: u64,
+    pub(crate) chance: fastrand::Rng,
     /// How far records were handled, or passed: where fetching begins.
     pub(crate) at: Progress,
     pub(crate) unwritten: Unwritten,
@@ -71,13 +72,13 @@ impl<M: MakeHandler> ShardTask<M> {
     pub(crate) async fn run(mut self) -> Outcome {
         let key = self.lease.key.clone();
         self.inner.tell(&Event::Begun { key: key.clone(), from: self.lease.progress.clone() });
-        let mut backoff = self.backoff();
+        let mut backoff = Backoff::default();
         let outcome = loop {
             self.at = self.link.handled();
             let begin = self.begin();
             let Ok(mut handler) = std::panic::catch_unwind(AssertUnwindSafe(|| self.make.make(&begin))) else {
                 self.inner.tell(&Event::HandlerPanicked { key: key.clone() });
-                match self.rest(backoff.next()).await {
+                match self.rest(&mut backoff).await {
                     None => continue,
                     Some(_) => break Outcome::Stopped,
                 }
@@ -94,7 +95,7 @@ impl<M: MakeHandler> ShardTask<M> {
                 Served::Panicked => {
                     self.inner.tell(&Event::HandlerPanicked { key: key.clone() });
                     self.failing("the handler panicked".to_owned());
-                    if self.rest(backoff.next()).await.is_some() {
+                    if self.rest(&mut backoff).await.is_some() {
                         self.leave(&mut handler).await;
                         break Outcome::Stopped;
                     }
@@ -129,13 +130,14 @@ impl<M: MakeHandler> ShardTask<M> {
         Checkpoint::new(Arc::clone(&self.link))
     }
 
-    fn backoff(&self) -> Backoff {
+    /// How long to wait after this failure.
+    fn wait(&mut self, backoff: &mut Backoff) -> Duration {
         let settings = &self.inner.settings;
-        Backoff::new(settings.first_wait, settings.longest_wait, self.seed)
+        backoff.next(settings.first_wait, settings.longest_wait, &mut self.chance)
     }
 
     async fn serve(&mut self, handler: &mut M::Handler, begin: &Begin) -> Served {
-        let mut backoff = self.backoff();
+        let mut backoff = Backoff::default();
         for attempt in 1.. {
             match self.tried(handler.start(begin)).await {
                 Tried::Done => break,
@@ -185,7 +187,7 @@ impl<M: MakeHandler> ShardTask<M> {
         }
     }
 
-    fn fetch(&self) -> Fetching {
+    fn fetch(&mut self) -> Fetching {
         let of = Arc::new(BatchOf {
             stream: self.lease.key.stream.clone(),
             shard: self.lease.key.shard.clone(),
@@ -196,7 +198,7 @@ impl<M: MakeHandler> ShardTask<M> {
             },
             checkpoint: Some(self.checkpoint()),
         });
-        Fetching::begin(&self.inner, &self.lease, &self.stream, &self.view, of, self.at.clone(), self.seed)
+        Fetching::begin(&self.inner, &self.lease, &self.stream, &self.view, of, self.at.clone(), self.chance.u64(..))
     }
 
     /// Hands a page over, batch by batch.
@@ -229,7 +231,7 @@ impl<M: MakeHandler> ShardTask<M> {
     /// Delivers a batch until it is handled.
     async fn batch(&mut self, handler: &mut M::Handler, mut batch: Batch) -> Option<Served> {
         self.link.deliver(batch.end());
-        let mut backoff = self.backoff();
+        let mut backoff = Backoff::default();
         let (records, bytes) = (batch.len() as u64, batch.bytes());
         for attempt in 1_u32.. {
             if batch.is_empty() {
@@ -344,7 +346,7 @@ impl<M: MakeHandler> ShardTask<M> {
             return served;
         }
         let checkpoint = self.checkpoint();
-        let mut backoff = self.backoff();
+        let mut backoff = Backoff::default();
         for attempt in 1.. {
             match self.tried(handler.ended(&checkpoint)).await {
                 Tried::Done => break,
@@ -384,10 +386,10 @@ impl<M: MakeHandler> ShardTask<M> {
                 return None;
             }
         };
-        let mut backoff = self.backoff();
+        let mut backoff = Backoff::default();
         while let Err(error) = self.write_children(&rows).await {
             self.inner.tell(&Event::StoreFailed { asked: "rows of children", error: error.to_string() });
-            match self.rest(backoff.next()).await {
+            match self.rest(&mut backoff).await {
                 Some(Order::Abandon) => return Some(Served::Abandoned),
                 // Asked to finish, it leaves the end to the next owner.
                 Some(Order::Drain | Order::Run) => return Some(Served::Drained),
@@ -445,7 +447,7 @@ impl<M: MakeHandler> ShardTask<M> {
         self.failing(error.clone());
         self.inner.tell(&Event::HandlerFailed { key: key.clone(), attempt, error: error.clone() });
         match self.inner.settings.on_failure {
-            OnFailure::Retry => match self.rest(backoff.next()).await {
+            OnFailure::Retry => match self.rest(backoff).await {
                 None => None,
                 Some(Order::Abandon) => Some(Served::Abandoned),
                 Some(Order::Drain | Order::Run) => Some(Served::Drained),
@@ -468,9 +470,9 @@ impl<M: MakeHandler> ShardTask<M> {
         self.view().handler_error = Some(error);
     }
 
-    /// Waits so long, or until there is an order.
-    async fn rest(&mut self, wait: std::time::Duration) -> Option<Order> {
-        let until = Instant::now() + wait;
+    /// Waits after a failure, or until there is an order.
+    async fn rest(&mut self, backoff: &mut Backoff) -> Option<Order> {
+        let until = Instant::now() + self.wait(backoff);
         tokio::select! {
             biased;
             order = ordered(&mut self.orders) => Some(order),

@@ -221,12 +221,12 @@ impl<M: MakeHandler> Shell<M> {
         let refetch = Arc::new(Notify::new());
         let link = Arc::new(Link::new(Arc::clone(&self.inner), &lease));
         let view = Arc::default();
-        let (stream, seed) = {
+        let (stream, chance) = {
             let mut state = self.inner.lock();
             let slot =
                 ShardSlot { orders, refetch: Arc::clone(&refetch), link: Arc::clone(&link), view: Arc::clone(&view) };
             state.shards.insert(key.clone(), slot);
-            (state.streams.get(&key.stream).map(Arc::clone), state.seed.u64(..))
+            (state.streams.get(&key.stream).map(Arc::clone), state.seed.fork())
         };
         let Some(stream) = stream else {
             // Taken off while this was on its way.
@@ -243,7 +243,7 @@ impl<M: MakeHandler> Shell<M> {
             refetch,
             view,
             make: Arc::clone(&self.make),
-            seed,
+            chance,
             unwritten: Unwritten::default(),
         };
         let running = async move {

@@ -53,7 +53,7 @@ use thread::{Access, Thread};
 ///
 /// Its journal is made a write-ahead log, and every write is synced before it is answered. It must be on a disk of this
 /// machine: network file systems are not supported, because processes on several machines cannot share a write-ahead log.
-/// The tables are made by [`prepare`](LeaseStore::prepare) and begin with `tailwater_`; others are not touched. All that
+/// A write that cannot begin because someone else writes is [`Error::Unavailable`], after a time. The tables are made by [`prepare`](LeaseStore::prepare) and begin with `tailwater_`; others are not touched. All that
 /// open the file within one process must use the same copy of SQLite, which is that of [`rusqlite`].
 ///
 /// Writes that come while another is being synced are written together, with one sync.
@@ -69,8 +69,8 @@ impl SqliteStore {
     /// How long a call waits for other users of the file unless told otherwise.
     pub const BUSY_TIMEOUT: Duration = Duration::from_millis(1500);
 
-    /// Opens the file at this path, which is made if it is not there; its folder is not made. Waits for the disk, and at
-    /// most [`BUSY_TIMEOUT`](Self::BUSY_TIMEOUT) for other users of the file.
+    /// Opens the file at this path, which is made if it is not there; its folder is not made. Blocks the thread while it
+    /// waits for the disk, and for other users of the file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_busy_timeout(path, Self::BUSY_TIMEOUT)
     }
@@ -78,8 +78,8 @@ impl SqliteStore {
     /// The same, with another time for which a call waits while someone else writes to the file: a long transaction of
     /// the application's, for example. After it [`Error::Unavailable`] is told.
     ///
-    /// Stay under half a renewal period, which is 3.3 s: a renewal that waits longer delays the next one, and the lease
-    /// may be lost although the worker lives.
+    /// Stay under half a renewal period, which is 3.3 s: a renewal may first wait behind another call that waits, and if it
+    /// comes too late the lease is lost although the worker lives.
     pub fn open_with_busy_timeout(path: impl AsRef<Path>, busy_timeout: Duration) -> Result<Self, Error> {
         let path = schema::place(path.as_ref())?;
         let thread = Thread::start(schema::connect(&path, busy_timeout)?)?;

@@ -10,23 +10,23 @@ use super::path::{self, outlet};
 use std::collections::BTreeSet;
 
 pub(super) fn even_out(board: &mut Board<'_>) {
-    while give_directly(board) || give_by_way(board) {}
+    let levels = board.levels();
+    while give_directly(board, &levels) || give_by_way(board) {}
 }
 
 /// Moves from one to another; tells whether it moved any.
-fn give_directly(board: &mut Board<'_>) -> bool {
-    let levels = board.levels();
+fn give_directly(board: &mut Board<'_>, levels: &[f64]) -> bool {
     let mut has_moved = false;
     let mut givers: BTreeSet<(Load, usize)> = by_load(board).collect();
     while let Some((_, giver)) = givers.pop_last() {
-        let Some((to, stream)) = outlet(board, giver) else { continue };
+        let Some((to, kind)) = outlet(board, giver) else { continue };
         let (has, takes) = (board.workers[giver].load, board.workers[to].load);
         if takes + 1.0 >= has {
             continue;
         }
         let even = board.figure(giver, levels[board.workers[giver].class]);
         let reason = Reason::Uneven { from: board.burden(giver), to: board.burden(to), even };
-        board.pass(giver, stream, to, reason);
+        board.pass(giver, kind, to, reason);
         if givers.remove(&(Load(takes), to)) {
             givers.insert((Load(board.workers[to].load), to));
         }

@@ -16,8 +16,9 @@ const LEAST_GAIN: f64 = 0.01;
 
 pub(super) fn even_out(board: &mut Board<'_>) {
     let means = board.levels();
+    let highest = means.iter().copied().fold(0.0, f64::max);
     let levels: Vec<Level> = (0..board.workers.len())
-        .map(|at| Level { mean: means[board.workers[at].class], target: board.target(at) })
+        .map(|at| Level { mean: means[board.workers[at].class], highest, target: board.target(at) })
         .collect();
     for giver in givers(board, &levels) {
         relieve(board, &levels, giver);
@@ -29,6 +30,8 @@ pub(super) fn even_out(board: &mut Board<'_>) {
 struct Level {
     /// As much as the others with whom it could share.
     mean: f64,
+    /// The mean of whoever has the highest.
+    highest: f64,
     /// At most, by its own word.
     target: f64,
 }
@@ -79,33 +82,32 @@ fn give(board: &mut Board<'_>, levels: &[Level], giver: usize, lease: usize) -> 
     if board.budget == 0 && !board.is_free(lease) {
         return false;
     }
-    let stream = board.leases[lease].stream;
-    let takers = board.readers(stream).iter().filter_map(|class| taker(board, levels, giver, lease, *class));
-    let Some((_, to)) = takers.min() else { return false };
+    let Some(to) = taker(board, levels, giver, lease) else { return false };
     let even = board.figure(giver, levels[giver].most());
     let reason = Reason::Uneven { from: board.burden(giver), to: board.burden(to), even };
     board.send(lease, to, reason);
     true
 }
 
-/// The least loaded worker of a class to whom this lease may go.
-fn taker(board: &Board<'_>, levels: &[Level], giver: usize, lease: usize, class: usize) -> Option<(Load, usize)> {
+/// The least loaded worker to whom this lease may go.
+fn taker(board: &Board<'_>, levels: &[Level], giver: usize, lease: usize) -> Option<usize> {
     let rise = board.rise(lease);
     let has = board.workers[giver].load;
     let keeps = has - board.relief(giver, lease);
     let is_over_target = has > levels[giver].target;
-    for (load, to) in board.open(class) {
+    for (load, to) in board.open(board.leases[lease].kind) {
         let (level, gets) = (levels[to], load.0 + rise);
-        if load.0 >= level.mean {
+        let is_gain = is_over_target || has - gets >= levels[giver].mean * LEAST_GAIN;
+        let is_even = gets <= keeps && !is_over_target;
+        // Who comes later has more: if this is too much for any of them, there is no need to ask them all.
+        if !is_gain || (gets > level.highest && !is_even) {
             return None;
         }
-        // Who wants less than the others may come first here and yet refuse: the next may not.
-        if to == giver || gets > level.target {
-            continue;
+        let is_fair = load.0 < level.mean && (gets <= level.mean || is_even);
+        // Who reads other streams, or has another target, may yet take what this one does not.
+        if is_fair && gets <= level.target && to != giver {
+            return Some(to);
         }
-        let is_fair = gets <= level.mean || (gets <= keeps && !is_over_target);
-        let is_gain = is_over_target || has - gets >= levels[giver].mean * LEAST_GAIN;
-        return (is_fair && is_gain).then_some((load, to));
     }
     None
 }

@@ -15,69 +15,69 @@ pub(super) struct Path {
     pub(super) cost: usize,
 }
 
-/// A lease of this stream goes from the one to the other.
+/// A lease of a stream of this kind goes from the one to the other.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hop {
     /// Nobody, for a lease that nobody has.
     pub(super) giver: Option<usize>,
-    pub(super) stream: usize,
+    pub(super) kind: usize,
     pub(super) taker: usize,
 }
 
-/// How a lease of a stream could be had.
+/// How a lease of a kind could be had.
 #[derive(Clone, Copy, Debug)]
 struct Way {
     /// From whom; from nobody, if that is where the path starts.
     giver: Option<usize>,
-    /// By a lease of which stream he is given one for it, unless the path starts with him.
+    /// By a lease of which kind he is given one for it, unless the path starts with him.
     by: Option<usize>,
 }
 
-/// The least loaded worker to which this one could give something, and of which stream.
+/// The least loaded worker to which this one could give something, and of which kind.
 pub(super) fn outlet(board: &Board<'_>, giver: usize) -> Option<(usize, usize)> {
-    let ways = board.workers[giver].pools.keys().filter_map(|stream| {
-        board.readiest(giver, *stream)?;
-        let to = board.lowest(*stream, Some(giver))?;
-        Some((Load(board.workers[to].load), to, *stream))
+    let ways = board.workers[giver].pools.keys().filter_map(|kind| {
+        board.readiest(giver, *kind)?;
+        let to = board.lowest(*kind, Some(giver))?;
+        Some((Load(board.workers[to].load), to, *kind))
     });
-    ways.min().map(|(_, to, stream)| (to, stream))
+    ways.min().map(|(_, to, kind)| (to, kind))
 }
 
-/// The shortest path from a worker, or from a lease of this stream that nobody has, to somebody who may take one more.
+/// The shortest path from a worker, or from a lease of this kind that nobody has, to somebody who may take one more.
 /// If there is none: the workers it could have led through.
 pub(super) fn find(
     board: &Board<'_>,
     start: Result<usize, usize>,
     accepts: impl Fn(f64) -> bool,
 ) -> Result<Path, BTreeSet<usize>> {
-    let mut ways: Vec<Option<Way>> = vec![None; board.streams()];
+    let mut ways: Vec<Option<Way>> = vec![None; board.readers().len()];
     let mut passed = vec![false; board.classes.len()];
     let mut through = BTreeSet::new();
     let mut queue = VecDeque::new();
     let offer = |giver: usize, by: Option<usize>, ways: &mut Vec<Option<Way>>, queue: &mut VecDeque<usize>| {
-        for stream in board.workers[giver].pools.keys() {
-            if ways[*stream].is_none() && board.readiest(giver, *stream).is_some() {
-                ways[*stream] = Some(Way { giver: Some(giver), by });
-                queue.push_back(*stream);
+        for kind in board.workers[giver].pools.keys() {
+            if ways[*kind].is_none() && board.readiest(giver, *kind).is_some() {
+                ways[*kind] = Some(Way { giver: Some(giver), by });
+                queue.push_back(*kind);
             }
         }
     };
     match start {
         Ok(giver) => offer(giver, None, &mut ways, &mut queue),
-        Err(stream) => {
-            ways[stream] = Some(Way { giver: None, by: None });
-            queue.push_back(stream);
+        Err(kind) => {
+            ways[kind] = Some(Way { giver: None, by: None });
+            queue.push_back(kind);
         }
     }
-    while let Some(stream) = queue.pop_front() {
-        if let Some(to) = board.lowest(stream, None).filter(|to| accepts(board.workers[*to].load)) {
-            return Ok(trace(board, &ways, stream, to));
+    while let Some(kind) = queue.pop_front() {
+        if let Some(to) = board.lowest(kind, None).filter(|to| accepts(board.workers[*to].load)) {
+            return Ok(trace(board, &ways, kind, to));
         }
-        for class in board.readers(stream) {
+        for class in &board.readers()[kind] {
             if !std::mem::replace(&mut passed[*class], true) {
                 for member in board.classes[*class].members.iter().filter(|member| board.may_pass_on(**member)) {
                     through.insert(*member);
-                    offer(*member, Some(stream), &mut ways, &mut queue);
+                    offer(*member, Some(kind), &mut ways, &mut queue);
                 }
             }
         }
@@ -85,18 +85,18 @@ pub(super) fn find(
     Err(through)
 }
 
-fn trace(board: &Board<'_>, ways: &[Option<Way>], stream: usize, to: usize) -> Path {
+fn trace(board: &Board<'_>, ways: &[Option<Way>], kind: usize, to: usize) -> Path {
     let mut path = Path { hops: Vec::new(), cost: 0 };
-    let (mut stream, mut taker) = (stream, to);
-    while let Some(Way { giver, by }) = ways[stream] {
-        path.hops.push(Hop { giver, stream, taker });
+    let (mut kind, mut taker) = (kind, to);
+    while let Some(Way { giver, by }) = ways[kind] {
+        path.hops.push(Hop { giver, kind, taker });
         if let Some(giver) = giver {
-            let lease = board.readiest(giver, stream);
+            let lease = board.readiest(giver, kind);
             path.cost += usize::from(lease.is_some_and(|lease| !board.is_free(lease)));
             taker = giver;
         }
         let Some(by) = by else { break };
-        stream = by;
+        kind = by;
     }
     path.hops.reverse();
     path
@@ -108,7 +108,7 @@ impl Path {
         for hop in self.hops.iter().rev() {
             let Some(giver) = hop.giver else { continue };
             let why = reason(board, giver);
-            board.pass(giver, hop.stream, hop.taker, why);
+            board.pass(giver, hop.kind, hop.taker, why);
         }
     }
 }

@@ -22,16 +22,17 @@ pub(super) fn place(board: &mut Board<'_>) -> (Unplaced, Ungranted) {
             Standing::Settled | Standing::Movable => {}
             Standing::Sent(reason) => board.leases[lease].reason = Some(reason),
             Standing::Loose(reason) => loose.push((lease, reason)),
-            Standing::Shunned(reason, owner) => match board.lowest(board.leases[lease].stream, Some(owner)) {
+            Standing::Shunned(reason, owner) => match board.lowest(board.leases[lease].kind, Some(owner)) {
                 Some(to) => board.send(lease, to, reason),
                 None => unplaced.push((held_key(board, lease), Why::OnlyItsOwner)),
             },
         }
     }
+    let readers = readers(board);
     // The heavy first: the light fill what they leave uneven.
     loose.sort_by_cached_key(|(lease, _)| {
         let kib = Reverse(Load(board.rise(*lease)));
-        (readers(board, *lease), kib, *lease)
+        (readers[board.leases[*lease].kind], kib, *lease)
     });
     for (lease, reason) in loose {
         if let Err(why) = settle(board, lease, reason) {
@@ -53,7 +54,7 @@ fn grant(board: &mut Board<'_>) -> Ungranted {
         let is_under_way = held.view.next.is_some() && held.standing == Standing::Settled;
         let why = match board.workers.binary_search_by(|worker| worker.view.id.cmp(wish)) {
             Err(_) => Why::NotThere,
-            Ok(to) if !board.reads(to, held.stream) => Why::DoesNotRead,
+            Ok(to) if !board.reads(to, held.kind) => Why::DoesNotRead,
             Ok(to) if held.holder == Some(to) => match held.standing {
                 Standing::Settled | Standing::Sent(_) => continue,
                 Standing::Movable => {
@@ -80,11 +81,11 @@ fn grant(board: &mut Board<'_>) -> Ungranted {
 
 /// Finds a worker for a lease, if need be by moving others out of its way.
 fn settle(board: &mut Board<'_>, lease: usize, reason: Reason) -> Result<(), Why> {
-    let stream = board.leases[lease].stream;
+    let kind = board.leases[lease].kind;
     // For whom it still counts is no better placed than others.
     let before = board.leases[lease].holder;
     board.lift(lease);
-    let to = board.lowest(stream, None).or_else(|| make_room(board, lease));
+    let to = board.lowest(kind, None).or_else(|| make_room(board, lease));
     if let Some(to) = to {
         board.send(lease, to, reason);
         board.pool(lease);
@@ -93,7 +94,7 @@ fn settle(board: &mut Board<'_>, lease: usize, reason: Reason) -> Result<(), Why
     if let Some(before) = before {
         board.give(lease, before);
     }
-    Err(match readers(board, lease) {
+    Err(match readers(board)[kind] {
         _ if board.workers.is_empty() => Why::NoWorker,
         0 => Why::NoReader,
         readers => Why::AllFull { readers },
@@ -104,7 +105,7 @@ fn settle(board: &mut Board<'_>, lease: usize, reason: Reason) -> Result<(), Why
 fn make_room(board: &mut Board<'_>, lease: usize) -> Option<usize> {
     // A lease that is not read is worse than one that is moved, so this counts as no balancing.
     let budget = std::mem::replace(&mut board.budget, usize::MAX);
-    let path = path::find(board, Err(board.leases[lease].stream), |_| true);
+    let path = path::find(board, Err(board.leases[lease].kind), |_| true);
     let for_key = held_key(board, lease);
     let to = path.ok().and_then(|path| {
         path.walk(board, |board, giver| Reason::MakesRoom {
@@ -121,19 +122,19 @@ fn make_room(board: &mut Board<'_>, lease: usize) -> Option<usize> {
 fn shed(board: &mut Board<'_>) {
     for giver in 0..board.workers.len() {
         while board.workers[giver].count > board.workers[giver].limit {
-            let Some((to, stream)) = outlet(board, giver) else { break };
+            let Some((to, kind)) = outlet(board, giver) else { break };
             let worker = &board.workers[giver];
             let owner = worker.view.id.clone();
             let reason = Reason::OverLimit { owner, has: worker.count, limit: worker.limit };
-            board.pass(giver, stream, to, reason);
+            board.pass(giver, kind, to, reason);
         }
     }
 }
 
-/// How many workers could have a lease if they had room.
-fn readers(board: &Board<'_>, lease: usize) -> usize {
-    let classes = board.readers(board.leases[lease].stream);
-    classes.iter().map(|class| board.classes[*class].members.len()).sum()
+/// How many workers could have a lease of each kind if they had room.
+fn readers(board: &Board<'_>) -> Vec<usize> {
+    let members = |classes: &Vec<usize>| classes.iter().map(|class| board.classes[*class].members.len()).sum();
+    board.readers().iter().map(members).collect()
 }
 
 fn held_key(board: &Board<'_>, lease: usize) -> LeaseKey {

@@ -534,7 +534,8 @@ fn a_live_worker_has_time_to_take_up_what_it_let_expire_and_then_it_goes_elsewhe
 #[test]
 fn a_handoff_is_let_alone_until_it_is_overdue() {
     let to_last = one_lease(|lease| lease.next = Some(worker_id(1)));
-    assert_eq!(plan(&to_last, &rules(Strategy::Count)).moves.len(), 1, "of the other worker's five");
+    let others = plan(&to_last, &rules(Strategy::Count));
+    assert!(others.moves.iter().all(|step| step.from == Some(worker_id(2))), "{others}");
     assert_eq!(plan(&to_last, &held()), Plan::default());
     let overdue = one_lease(|lease| (lease.next, lease.is_handoff_overdue) = (Some(worker_id(1)), true));
     assert_eq!(gets(&plan(&overdue, &held())), ["Assign shardId-000000000000 to worker-0001"]);
@@ -604,7 +605,7 @@ fn leases_go_to_readers_of_their_stream_only_and_by_way_of_others() {
     let rules = rules(Strategy::Count);
     let plan_made = plan(&view, &rules);
     assert_eq!(plan_made.unplaced[0].1, Why::NoReader);
-    assert_eq!(plan_made.moves.len(), 3, "{plan_made}");
+    assert_eq!(plan_made.moves.len(), 4, "{plan_made}");
     apply(&mut view, &plan_made);
     assert_eq!(counts(&view), [2, 2, 2]);
 }
@@ -678,12 +679,12 @@ fn the_busy_give_to_the_idle_by_what_their_processors_say() {
     // Who is above its own target gives although others are busier.
     view.workers[0].cpu = busy(50.0, 30.0);
     view.workers[1].cpu = busy(54.0, 90.0);
-    view.workers[2].cpu = busy(46.0, 90.0);
+    view.workers[2].cpu = busy(44.0, 90.0);
     let second = plan(&view, &rules(Strategy::Cpu));
     assert!(!second.moves.is_empty(), "{second}");
     assert!(second.moves.iter().all(|step| step.from == Some(worker_id(0)) && step.to == worker_id(2)), "{second}");
     // And who would be above it takes nothing.
-    view.workers[2].cpu = busy(46.0, 47.0);
+    view.workers[2].cpu = busy(44.0, 47.0);
     assert_eq!(plan(&view, &rules(Strategy::Cpu)), Plan::default());
 }
 
@@ -739,14 +740,23 @@ fn ten_thousand_leases_on_a_thousand_workers() {
     for streams in [1, 4, 20] {
         let view = big_view(streams);
         for strategy in [Strategy::Count, Strategy::Throughput, Strategy::Cpu] {
-            let times = (0..9).map(|_| {
-                let from = tokio::time::Instant::now();
+            let mut times: Vec<(Duration, usize)> = Vec::new();
+            for _ in 0..9 {
+                let from = processor_time();
                 let moves = plan(&view, &rules(strategy)).moves.len();
-                (from.elapsed(), moves)
-            });
-            let mut times: Vec<_> = times.collect();
+                times.push((processor_time() - from, moves));
+            }
             times.sort();
-            println!("{streams} streams, {strategy:?}: least {:?}, median {:?}", times[0], times[4].0);
+            println!(
+                "{streams} streams, {strategy:?}: median {:?}, worst {:?}, {} moves",
+                times[4].0, times[8].0, times[4].1
+            );
         }
     }
+}
+
+/// What this thread has used so far, as Linux counts it.
+fn processor_time() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(told.split(' ').next().unwrap().parse().unwrap())
 }

@@ -13,8 +13,8 @@
 //! Pure: one call is out at a time, and the caller tells what became of it. If it does not, `next` asks for the same again.
 //! Called by the task that polls.
 
-use super::backoff::Backoff;
 use super::pace::Pace;
+use crate::backoff::Backoff;
 use std::time::Duration;
 use tailwater_record::{SequenceNumber, Timestamp};
 use tailwater_store::{Origin, Progress};
@@ -34,10 +34,8 @@ const CLOCKS: Duration = Duration::from_secs(2);
 /// The first wait after a failure.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
-/// The longest wait after a failure, and after a throttle. Who waits much longer than others when the shard is crowded is
-/// not there when it has room.
+/// The longest wait after a failure.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-const LONGEST_THROTTLE: Duration = Duration::from_millis(3000);
 
 /// A page that contradicts itself is believed when it came so many times.
 const TRIES: u32 = 10;
@@ -49,6 +47,8 @@ pub(crate) struct CursorSettings {
     pub(crate) limit: u32,
     /// From call to call when there is nothing new.
     pub(crate) idle: Duration,
+    /// Whether the service's limits of calls and bytes are kept; there are brokers that have none.
+    pub(crate) is_paced: bool,
 }
 
 impl CursorSettings {
@@ -61,7 +61,7 @@ impl CursorSettings {
 
 impl Default for CursorSettings {
     fn default() -> Self {
-        Self { limit: 10_000, idle: Duration::from_secs(1) }
+        Self { limit: 10_000, idle: Duration::from_secs(1), is_paced: true }
     }
 }
 
@@ -189,9 +189,11 @@ impl Cursor {
             Progress::Latest if matches!(begins, Place::At(_)) => begins,
             Progress::Latest => Place::Latest(None),
         };
+        let idle_min = if settings.is_paced { CursorSettings::IDLE_MIN } else { Duration::from_millis(1) };
         let settings = CursorSettings {
             limit: settings.limit.clamp(1, 10_000),
-            idle: settings.idle.clamp(CursorSettings::IDLE_MIN, CursorSettings::IDLE_MAX),
+            idle: settings.idle.max(idle_min).min(CursorSettings::IDLE_MAX),
+            is_paced: settings.is_paced,
         };
         Self {
             settings,
@@ -203,8 +205,8 @@ impl Cursor {
             renewed_at: None,
             called_at: now,
             not_before: now,
-            throttles: Backoff::new(LONGEST_THROTTLE),
-            failures: Backoff::new(LONGEST_WAIT),
+            throttles: Backoff::default(),
+            failures: Backoff::default(),
             has_expired: false,
             in_vain: 0,
             fell_back: false,
@@ -222,7 +224,8 @@ impl Cursor {
             self.iterator = None;
         }
         let ready_at = match &self.iterator {
-            Some(_) => self.pace.ready_at(now),
+            Some(_) if self.settings.is_paced => self.pace.ready_at(now),
+            Some(_) => now,
             None => self.renewed_at.map_or(now, |renewed| renewed + ITERATOR_GAP),
         };
         let ready_at = ready_at.max(self.not_before);
@@ -245,7 +248,10 @@ impl Cursor {
     /// The iterator that was asked for, and the service's date with it.
     pub(crate) fn iterator(&mut self, iterator: ShardIterator, date: Option<Timestamp>) {
         self.iterator = Some((iterator, self.called_at));
-        self.place.empty_until(date);
+        // An iterator to a moment tells nothing of what came since.
+        if self.place == Place::Latest(None) {
+            self.place.empty_until(date);
+        }
     }
 
     /// A page came. It must be handled as the answer says, or records are lost or come twice.
@@ -269,7 +275,7 @@ impl Cursor {
         let has_records = page.last.is_some();
         match page.last {
             Some(last) => {
-                self.place = Place::AfterNumber(last);
+                let _ = last;
                 self.may_fall_back = true;
             }
             None => self.place.empty_until(page.date.map(|date| date.minus(page.behind.unwrap_or_default()))),
@@ -289,8 +295,8 @@ impl Cursor {
         let was_read = self.iterator.is_some();
         match failure {
             Failure::Throttled => {
-                let first = if was_read { self.pace.throttled(now) } else { ITERATOR_GAP };
-                self.not_before = now + self.throttles.next(first, &mut self.chance);
+                let (first, longest) = if was_read { self.pace.throttled(now) } else { (ITERATOR_GAP, LONGEST_WAIT) };
+                self.not_before = now + self.throttles.next(first, longest, &mut self.chance);
             }
             Failure::ExpiredIterator if !self.has_expired => {
                 self.has_expired = true;
@@ -322,7 +328,7 @@ impl Cursor {
     }
 
     fn wait_after_failure(&mut self, now: Instant) {
-        self.not_before = now + self.failures.next(FIRST_WAIT, &mut self.chance);
+        self.not_before = now + self.failures.next(FIRST_WAIT, LONGEST_WAIT, &mut self.chance);
     }
 }
 

@@ -3,12 +3,15 @@
 //! is throttled, a round trip for nothing; and after a large page all are, until its bytes are paid for.
 //!
 //! A page costs so many seconds of the whole shard: a fifth, or more if it is large. Of those seconds we have a share, so
-//! the next call waits for the cost divided by it. Alone, the share is all. The first throttle after a page cuts it by a
-//! constant part; time gives it back by a constant amount. So who has more loses more and gains the same, and shares come
-//! to be equal. Further throttles in a row tell nothing new: the shard may be blocked for seconds by one page of another.
-//!
-//! Who reads less than its share is cut from what it reads, but by no more than to the half: that it was slow may have
-//! other reasons, such as a handler that was busy.
+//! the next call waits for the cost divided by it.
+//! - **Alone**, the share is all of them.
+//! - **The first throttle after a page** is one more stranger, or several: `1/share` is the number of equals we believe to
+//!   share with, and grows by a constant. Who has much loses more of it than who has little. Time gives the same to all, so
+//!   shares come to be equal. Further throttles in a row tell nothing new: the shard may be blocked for seconds by one page.
+//! - **Waits are spread**, or one reader whose step is that of the service's own tokens takes each as it appears: the others
+//!   are throttled for ever, and it never notices.
+//! - **Who reads less than its share** is cut from what it reads, but by no more than to the half: that it was slow may have
+//!   other reasons, such as a handler that was busy.
 //!
 //! Pure. Called by `cursor`.
 
@@ -19,15 +22,17 @@ use tokio::time::Instant;
 /// Seconds of the shard that a call costs at the least.
 const CALL: f64 = 1.0 / SHARD_READ_CALLS.value as f64;
 
-/// How many strangers a throttle adds to those we believe to share with. Found, as `GROWTH`, by the simulation in
-/// `cursor::tests`: more of them, or slower growth, spare throttles and are slower to find a shard that was left.
-const STRANGERS: f64 = 1.2;
-
-/// What a second adds to it.
-const GROWTH: f64 = 0.006;
+/// How many strangers a throttle adds to those we believe to share with, and what a second adds to the share. Both, and
+/// the two below, were searched for with the simulation in `cursor::tests::share`.
+const STRANGERS: f64 = 3.5;
+const GROWTH: f64 = 0.02;
 
 /// Waits are spread by so much to both sides.
 const SPREAD: f64 = 0.4;
+
+/// The longest wait after a throttle, or half of what a page of ours costs if that is more. Who waits much longer than
+/// others when the shard is crowded is not there when it has room.
+const LONGEST: f64 = 0.8;
 
 /// No share falls below this.
 const LEAST: f64 = 0.02;
@@ -65,10 +70,13 @@ impl Pace {
     /// The first moment at which the shard may be read again. Asked later it may be earlier, never later.
     pub(super) fn ready_at(&self, now: Instant) -> Instant {
         let share = self.share(now);
-        let after = |since: Instant, cost: f64| since + Duration::from_secs_f64(cost * (self.spread / share).max(1.0));
-        let call = self.called_at.map_or(now, |called| after(called, CALL));
-        // A page's bytes are spent when it was sent; we know no earlier than when it came.
-        let bytes = self.page.map_or(now, |(came, bytes)| after(came, seconds(bytes)));
+        let after = |since: Instant, seconds: f64| since + Duration::from_secs_f64(seconds);
+        let factor = (self.spread / share).max(1.0);
+        let call = self.called_at.map_or(now, |called| after(called, CALL * factor));
+        // A page's bytes are spent when it was sent; we know no earlier than when it came. They may be owed, so that who
+        // reads all of them still leaves moments in which others get in.
+        let factor = if share < 1.0 { factor } else { 1.0 };
+        let bytes = self.page.map_or(now, |(came, bytes)| after(came, seconds(bytes) * factor));
         call.max(bytes).max(now)
     }
 
@@ -85,18 +93,19 @@ impl Pace {
         self.is_throttled = false;
     }
 
-    /// The call was throttled: after how long it may be made again if it is the first, on the average.
-    pub(super) fn throttled(&mut self, now: Instant) -> Duration {
+    /// The call was throttled: after how long it may be made again, the first time and at the most.
+    pub(super) fn throttled(&mut self, now: Instant) -> (Duration, Duration) {
+        let cost = self.page.map_or(CALL, |(_, bytes)| seconds(bytes).max(CALL));
         if !self.is_throttled {
             let share = self.share(now);
-            let cost = self.page.map_or(CALL, |(_, bytes)| seconds(bytes).max(CALL));
             let used = self.interval.map_or(share, |interval| cost / interval.as_secs_f64().max(CALL));
             let used = used.clamp(share / 2.0, share);
             self.share = (used / (1.0 + STRANGERS * used)).max(LEAST);
             self.counted_at = now;
         }
         self.is_throttled = true;
-        Duration::from_secs_f64(CALL / self.share(now))
+        let longest = LONGEST.max(cost / 2.0);
+        (Duration::from_secs_f64((CALL / self.share(now)).min(longest)), Duration::from_secs_f64(longest))
     }
 
     /// The part of the shard that is believed to be ours, above 0 and up to 1.

@@ -45,7 +45,8 @@ impl Fetching {
         seed: u64,
     ) -> Self {
         let (pass, pages) = mpsc::channel(1);
-        let settings = CursorSettings { idle: inner.settings.idle, ..CursorSettings::default() };
+        let settings =
+            CursorSettings { idle: inner.settings.idle, is_paced: inner.settings.paced, ..CursorSettings::default() };
         let cursor = Cursor::new(Instant::now(), &at, lease.origin, settings, seed);
         let poll = Poll {
             inner: Arc::clone(inner),

@@ -169,32 +169,36 @@ pub(super) async fn changes_that_do_not_conflict_are_all_made(rows: &Rows) -> Ke
     Ok(())
 }
 
+const PEERS: usize = 8;
+const SUCCESSES: usize = 10;
+
 pub(super) async fn each_change_is_made_once(rows: &Rows) -> Kept {
-    made(rows, Lease::new(key(0))).await?;
-    let answers = together((0..8).map(|number| ten_assignments(rows, number))).await;
+    let there = made(rows, Lease::new(key(0))).await?;
+    let answers = together((0..PEERS).map(|number| succeed_often(rows, there.clone(), number))).await;
     for answer in answers {
         answer?;
     }
     let after = rows.reader().lease(&key(0)).await?;
-    same("how many changes were made", &after.map(|lease| lease.counter), &Some(80))
+    same("how many changes were made", &after.map(|lease| lease.counter), &Some((PEERS * SUCCESSES) as u64))
 }
 
-/// Ten successes; who is refused goes by the row that it is told.
-async fn ten_assignments(rows: &Rows, number: usize) -> Kept {
-    let mut there = rows.of(number).lease(&key(0)).await?;
-    let mut successes = 0;
-    while successes < 10 {
-        let seen = there.as_ref().map(Seen::exactly).unwrap_or_default();
-        let change = Change::Assign { seen: seen.clone(), to: Some(worker(number)) };
+/// Changes the row until that has succeeded often enough. Who is refused goes by the row that it is told, and so is refused
+/// again only if someone else has succeeded since.
+async fn succeed_often(rows: &Rows, mut there: Lease, number: usize) -> Kept {
+    let (mut successes, mut refusals) = (0, 0);
+    while successes < SUCCESSES {
+        let change = Change::Assign { seen: Seen::exactly(&there), to: Some(worker(number)) };
         match rows.of(number).apply(&key(0), &change).await? {
             Applied::Done(lease) => {
                 successes += 1;
-                there = Some(lease);
+                there = lease;
             }
-            Applied::Refused(row) => {
-                holds("that who is refused is told another row", row.as_ref().map(Seen::exactly) != Some(seen))?;
-                there = row;
+            Applied::Refused(Some(lease)) => {
+                refusals += 1;
+                holds("that who is refused is so for a success of someone else", refusals <= PEERS * SUCCESSES)?;
+                there = lease;
             }
+            Applied::Refused(None) => return Err(Broken("the row is gone".to_owned())),
         }
     }
     Ok(())

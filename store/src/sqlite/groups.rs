@@ -53,7 +53,7 @@ fn write_worker(connection: &Connection, sql: &str, group: &GroupName, row: &Wor
         row.cpu.map(|cpu| cpu.percent),
         row.cpu.map(|cpu| cpu.target),
         row.leases_max,
-        as_json(&row.streams),
+        (!row.streams.is_empty()).then(|| as_json(&row.streams)),
     ];
     Ok(connection.execute(sql, cells)?)
 }

@@ -224,9 +224,11 @@ fn at_the_tip_it_idles_and_behind_it_does_not() {
     assert_eq!(idle(Some(0), None, 1000), 1000);
     assert_eq!(idle(Some(0), Some(43), 1000), 1000);
     assert_eq!(idle(None, None, 1000), 1000);
-    assert_eq!(idle(Some(0), None, 10), 200, "no idling is shorter");
+    // As fast as the share allows is with a spread, so that equals do not fall into step.
+    let fast = 200..=280;
+    assert!(fast.contains(&idle(Some(0), None, 10)), "no idling is shorter");
     for (behind, last) in [(Some(1), None), (Some(1), Some(43)), (None, Some(43))] {
-        assert_eq!(idle(behind, last, 1000), 200);
+        assert!(fast.contains(&idle(behind, last, 1000)));
     }
 }
 
@@ -256,13 +258,14 @@ fn failures_in_a_row_are_left_alone_for_longer_until_a_page_comes() {
     for (at, wait) in (0_u32..).zip(&waits) {
         let middle = Duration::from_millis(100 * (1 << at)).min(Duration::from_secs(10));
         let least = middle / 2;
-        let most = (middle * 3 / 2).clamp(Duration::from_millis(200), Duration::from_secs(10));
+        let most = (middle * 3 / 2).clamp(Duration::from_millis(280), Duration::from_secs(10));
         assert!((least..=most).contains(wait), "{at}: {wait:?}");
     }
     let late = now + Duration::from_secs(5);
     assert_eq!(cursor.page(late, page(43)), Verdict::Taken);
     cursor.failed(late, Failure::Other);
-    assert!(matches!(cursor.next(late + Duration::from_millis(150)), Step::Read(..)));
+    let late = late + Duration::from_millis(150);
+    assert!(matches!(cursor.next(late), Step::Read(..)));
     // The first iterator that has expired is replaced at once. Not so the next, if nothing came of it.
     cursor.failed(late, Failure::ExpiredIterator);
     assert!(matches!(cursor.next(late), Step::Iterator(_)));
@@ -377,7 +380,12 @@ fn read_all(seed: u64, progress: &Progress, origin: Origin, count: u64, trouble:
                     last: (until > before).then(|| sequence(until - 1)),
                     bytes: (until - before).min(1) * chance.u64(0..heavy),
                     next: (is_end == is_odd).then(|| shard.token(sent, until)),
-                    behind: Some(Duration::from_millis((newest + 1).saturating_sub(until) * 10)),
+                    // From now to the arrival of what comes next.
+                    behind: Some(Duration::from_millis(if until > newest {
+                        0
+                    } else {
+                        shard.millis(sent) - until * 10
+                    })),
                     children: if is_end { Children::Whole } else { Children::None },
                     date: shard.date(sent),
                 };

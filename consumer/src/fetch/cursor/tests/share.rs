@@ -87,26 +87,41 @@ fn simulate(seed: u64, starts: &[f64], bytes: u64, counted: std::ops::Range<f64>
     counts
 }
 
-fn figures(counts: &[Count]) -> (f64, f64, f64) {
-    let pages: u32 = counts.iter().map(|count| count.pages).sum();
-    let throttled: u32 = counts.iter().map(|count| count.throttled).sum();
-    let least = counts.iter().map(|count| count.pages).min().unwrap();
-    let share = f64::from(least) / f64::from(pages);
-    (share, f64::from(throttled) / f64::from(pages + throttled), f64::from(pages))
+/// The worst over all seeds: the least part that one has of all pages, the part of all calls that is throttled, the pages.
+fn worst(starts: [f64; 3], bytes: u64, counted: std::ops::Range<f64>, seeds: u64) -> (f64, f64, u32) {
+    let one = |seed| {
+        let counts = simulate(seed, &starts, bytes, counted.clone());
+        let pages: u32 = counts.iter().map(|count| count.pages).sum();
+        let throttled: u32 = counts.iter().map(|count| count.throttled).sum();
+        let least = counts.iter().map(|count| count.pages).min().unwrap();
+        (f64::from(least) / f64::from(pages), f64::from(throttled) / f64::from(pages + throttled), pages)
+    };
+    (0..seeds).map(one).fold((1.0, 0.0, u32::MAX), |a, b| (a.0.min(b.0), a.1.max(b.1), a.2.min(b.2)))
+}
+
+const STARTS: [[f64; 3]; 2] = [[0.0, 0.0, 0.0], [0.0, 1.0, 2.0]];
+
+#[test]
+fn three_who_share_the_calls_of_a_shard_settle_and_none_starves() {
+    for starts in STARTS {
+        let got = worst(starts, 1000, 0.0..60.0, 60);
+        assert!(got.0 > 0.2 && got.1 < 0.1 && got.2 > 270, "{starts:?}: {got:?}");
+        let got = worst(starts, 1000, 60.0..300.0, 20);
+        assert!(got.0 > 0.25 && got.1 < 0.05 && got.2 > 1140, "{starts:?}, later: {got:?}");
+    }
 }
 
 #[test]
-fn three_who_share_a_shard_settle_and_none_starves() {
-    for (bytes, used) in [(1000, 300.0), (200 * 1024, 300.0), (MIB, 120.0)] {
-        for starts in [[0.0, 0.0, 0.0], [0.0, 1.0, 2.0]] {
-            let worst = (0..60).map(|seed| figures(&simulate(seed, &starts, bytes, 0.0..60.0)));
-            let worst = worst.fold((1.0_f64, 0.0_f64, f64::MAX), |a, b| (a.0.min(b.0), a.1.max(b.1), a.2.min(b.2)));
-            println!("{bytes} {starts:?}: {worst:?} of {used}");
-            if std::env::var("TUNE").is_ok() {
-                continue;
-            }
-            assert!(worst.0 > 0.2 && worst.1 < 0.1 && worst.2 > used * 0.7, "{bytes} {starts:?}: {worst:?}");
-        }
+fn three_who_share_the_bytes_of_a_shard_settle_and_none_starves() {
+    // There are fewer pages to learn from, so that each throttle weighs more.
+    for starts in STARTS {
+        let got = worst(starts, MIB, 0.0..60.0, 60);
+        assert!(got.0 > 0.15 && got.1 < 0.2 && got.2 > 100, "{starts:?}: {got:?}");
+        let got = worst(starts, MIB, 60.0..300.0, 20);
+        assert!(got.0 > 0.25 && got.1 < 0.12 && got.2 > 430, "{starts:?}, later: {got:?}");
+        // A page blocks the shard for five seconds, and who does not know asks more than once in that time.
+        let got = worst(starts, 10 * MIB, 0.0..600.0, 20);
+        assert!(got.0 > 0.2 && got.2 > 85, "{starts:?}, large pages: {got:?}");
     }
 }
 
@@ -121,8 +136,7 @@ fn a_lone_reader_has_the_whole_shard() {
 }
 
 #[test]
-fn who_is_left_alone_has_the_shard_again_within_three_minutes() {
-    // The others are three that were throttled out of what they wanted, then gone: their cursors are not asked again.
+fn who_is_left_alone_has_the_shard_again_within_a_minute() {
     let (mut now, mut left) = (start(), cursor(start(), &through(1), Origin::TrimHorizon));
     begin(&mut left, &mut now);
     for _ in 0..20 {
@@ -131,6 +145,6 @@ fn who_is_left_alone_has_the_shard_again_within_three_minutes() {
         left.failed(now, Failure::Throttled);
         act(&mut left, &mut now);
     }
-    assert!(left.share(now) < 0.1);
-    assert!(left.share(now + Duration::from_secs(180)) > 0.99);
+    assert!(left.share(now) < 0.2);
+    assert!(left.share(now + Duration::from_secs(60)) > 0.99);
 }
