@@ -111,6 +111,13 @@ pub enum Event {
         /// Why.
         error: String,
     },
+    /// A stream was deleted and made again under its name; the new one is read in its place.
+    MadeAnew {
+        /// Which.
+        stream: StreamIdentity,
+        /// The one that is there now.
+        anew: StreamIdentity,
+    },
     /// Some hash keys belong to no lease.
     Hole {
         /// In which stream.
@@ -260,6 +267,7 @@ impl Event {
             | Self::HandoffOverdue { .. }
             | Self::Unplaced { .. }
             | Self::Undiscovered { .. }
+            | Self::MadeAnew { .. }
             | Self::Hole { .. }
             | Self::UnreadableRow { .. }
             | Self::HandlerFailed { .. }
@@ -301,6 +309,7 @@ impl Event {
             | Self::Unplaced { .. }
             | Self::Discovered { .. }
             | Self::Undiscovered { .. }
+            | Self::MadeAnew { .. }
             | Self::Hole { .. }
             | Self::UnreadableRow { .. }
             | Self::StoreFailed { .. } => None,
@@ -330,6 +339,7 @@ impl fmt::Display for Event {
             Self::Unplaced { leases, reason } => write!(out, "{leases} leases have no place: {reason}"),
             Self::Discovered { stream, leases } => write!(out, "{leases} new leases of {stream}"),
             Self::Undiscovered { stream, error } => write!(out, "{stream} not listed: {error}"),
+            Self::MadeAnew { stream, anew } => write!(out, "{stream} was deleted and made anew as {anew}"),
             Self::Hole { stream, hole } => write!(out, "{stream}: {hole}"),
             Self::Cleaned { key } => write!(out, "{key} removed"),
             Self::UnreadableRow { row, cause } => write!(out, "row {row}: {cause}"),

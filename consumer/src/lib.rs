@@ -76,6 +76,7 @@ mod audit;
 mod clean;
 mod balance;
 mod worker;
+mod cpu;
 mod state;
 mod worker_task;
 mod event;

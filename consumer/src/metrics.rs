@@ -134,6 +134,7 @@ impl Metrics {
             | Event::Unplaced { .. }
             | Event::Discovered { .. }
             | Event::Undiscovered { .. }
+            | Event::MadeAnew { .. }
             | Event::Hole { .. }
             | Event::Cleaned { .. }
             | Event::UnreadableRow { .. }

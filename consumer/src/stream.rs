@@ -66,26 +66,46 @@ pub(crate) fn origin(start: Start, described: &Described, ours: Timestamp) -> Or
     }
 }
 
-/// Lists a stream's shards, as the leader wants them.
+/// What a listing has brought.
+pub(crate) enum Listed {
+    /// The shards that were wanted.
+    Shards(Vec<ListedShard>),
+    /// There is another stream under the name.
+    Anew(Box<Described>),
+    /// Nothing, for this reason.
+    Failed(String),
+}
+
+/// Lists a stream's shards, as the worker wants them, and finds out whether it is still the same stream.
 pub(crate) async fn list(
     inner: &Inner,
     stream: &StreamIdentity,
     wanted: Wanted,
     origin: Option<Origin>,
-) -> Result<Vec<ListedShard>, String> {
+) -> Listed {
+    try_list(inner, stream, wanted, origin).await.unwrap_or_else(Listed::Failed)
+}
+
+async fn try_list(
+    inner: &Inner,
+    stream: &StreamIdentity,
+    wanted: Wanted,
+    origin: Option<Origin>,
+) -> Result<Listed, String> {
     let info = inner.lock().streams.get(stream).map(Arc::clone).ok_or("it is read no more")?;
     let start = match origin {
         Some(Origin::At(moment)) => discover::Start::At(moment),
         Some(Origin::TrimHorizon | Origin::Latest) | None => discover::Start::TrimHorizon,
     };
+    let described = describe(&inner.client, &info.named).await.map_err(|error| error.to_string())?;
+    if described.identity != *stream {
+        return Ok(Listed::Anew(Box::new(described)));
+    }
     let filter = match wanted {
         Wanted::First => Listing::OpenAt(start).filter(),
         Wanted::All => Listing::All.filter(),
+        Wanted::Nothing => return Ok(Listed::Shards(Vec::new())),
     };
-    let described = describe(&inner.client, &info.named).await.map_err(|error| error.to_string())?;
-    if described.identity != *stream {
-        return Err(format!("it was deleted and made anew as {}", described.identity));
-    }
     let (stream_name, stream_arn) = names(&info.named);
     let input = ListShardsInput { stream_name, stream_arn, shard_filter: filter, ..Default::default() };
     let mut pages = inner.client.pages(input);
@@ -95,5 +115,5 @@ pub(crate) async fn list(
             shards.push(ListedShard::try_from(&shard).map_err(|error| format!("{}: {error}", shard.shard_id))?);
         }
     }
-    Ok(shards)
+    Ok(Listed::Shards(shards))
 }

@@ -238,6 +238,13 @@ impl Worker {
         }
     }
 
+    /// A stream was deleted and made again under its name: the new one is read from its oldest record.
+    pub(crate) fn made_anew(&mut self, now: Instant, stream: &StreamIdentity, anew: StreamIdentity) {
+        self.tell(Event::MadeAnew { stream: stream.clone(), anew: anew.clone() });
+        self.remove_stream(now, stream);
+        self.add_stream(now, anew, Origin::TrimHorizon);
+    }
+
     /// Lets time pass.
     pub(crate) fn tick(&mut self, now: Instant, wall: Timestamp) {
         self.wall = wall;
@@ -266,7 +273,7 @@ impl Worker {
         let beat = self.beating.is_none().then_some(self.beat_at);
         let ending = self.ending_due();
         let stalls = self.stall_due();
-        let listing = self.listing_due().filter(|_| self.seen.is_some() && self.lead.is_leader(now));
+        let listing = self.listing_due().filter(|_| self.seen.is_some());
         [held, observe, beat, self.lead.wake_at(), ending, stalls, listing].into_iter().flatten().min()
     }
 

@@ -3,13 +3,14 @@
 //! handlers do to the runtime's threads; what speaks to the service or runs handlers is spawned where the consumer was
 //! started.
 
-use crate::discover::ListedShard;
+use crate::balance::Strategy;
+use crate::cpu::Cpu;
 use crate::event::Event;
 use crate::handler::MakeHandler;
 use crate::link::Link;
 use crate::shard_task::{ShardTask, Unwritten};
 use crate::state::{Inner, ShardSlot};
-use crate::stream::list;
+use crate::stream::{Described, Listed, list};
 use crate::worker::action::{Action, Observation, Order, Outcome, Purpose, Wanted};
 use futures_util::FutureExt;
 use std::collections::BTreeSet;
@@ -29,7 +30,7 @@ enum Done {
     Looked(LeaseKey, Result<bool, Error>),
     Beaten(Result<bool, Error>),
     Locked(Result<bool, Error>),
-    Discovered(StreamIdentity, Wanted, Result<Vec<ListedShard>, String>),
+    Discovered(StreamIdentity, Wanted, Listed),
     Created(StreamIdentity, Result<usize, Error>),
     Gone(LeaseKey, Outcome),
     /// Nobody waits for it.
@@ -43,7 +44,7 @@ pub(crate) async fn run<M: MakeHandler>(
     runtime: Handle,
     mut living: watch::Receiver<()>,
 ) {
-    let mut shell = Shell { inner: Arc::clone(&inner), make, runtime, work: JoinSet::new() };
+    let mut shell = Shell { inner: Arc::clone(&inner), make, runtime, work: JoinSet::new(), cpu: Cpu::default() };
     let served = tokio::select! {
         biased;
         // Nothing is ever sent: the handle is gone.
@@ -64,6 +65,7 @@ struct Shell<M> {
     make: Arc<M>,
     runtime: Handle,
     work: JoinSet<Done>,
+    cpu: Cpu,
 }
 
 impl<M: MakeHandler> Shell<M> {
@@ -137,7 +139,17 @@ impl<M: MakeHandler> Shell<M> {
             Ok(Done::Looked(key, outcome)) => state.worker.looked(now, &key, outcome),
             Ok(Done::Beaten(outcome)) => state.worker.beaten(now, outcome),
             Ok(Done::Locked(outcome)) => state.worker.locked(now, outcome),
-            Ok(Done::Discovered(stream, wanted, outcome)) => state.worker.discovered(now, &stream, wanted, outcome),
+            Ok(Done::Discovered(stream, wanted, Listed::Shards(shards))) => {
+                state.worker.discovered(now, &stream, wanted, Ok(shards));
+            }
+            Ok(Done::Discovered(stream, wanted, Listed::Failed(error))) => {
+                state.worker.discovered(now, &stream, wanted, Err(error));
+            }
+            Ok(Done::Discovered(stream, _, Listed::Anew(described))) => {
+                let Described { identity, info, .. } = *described;
+                state.streams.insert(identity.clone(), Arc::new(info));
+                state.worker.made_anew(now, &stream, identity);
+            }
             Ok(Done::Created(stream, outcome)) => state.worker.created(now, &stream, outcome),
             Ok(Done::Gone(key, outcome)) => {
                 state.shards.remove(&key);
@@ -164,7 +176,11 @@ impl<M: MakeHandler> Shell<M> {
                 let ended = all_ended(&inner, &parents).await;
                 Done::Looked(key, ended)
             }),
-            Action::Beat(row) => {
+            Action::Beat(mut row) => {
+                if self.inner.settings.strategy == Strategy::Cpu {
+                    row.cpu = self.cpu.look();
+                    self.inner.lock().worker.set_cpu(row.cpu);
+                }
                 self.ask(async move { Done::Beaten(timely(&inner, inner.store.beat(&inner.group, &row)).await) });
             }
             Action::Swap(swap) => self.ask(async move {

@@ -118,7 +118,7 @@ impl<'a> Board<'a> {
     /// Whether it may be given something for something else.
     pub(super) fn may_pass_on(&self, worker: usize) -> bool {
         let worker = &self.workers[worker];
-        worker.count <= usize::MAX && self.rules.throughput_max.is_none_or(|most| worker.kib <= most)
+        worker.count <= worker.limit && self.rules.throughput_max.is_none_or(|most| worker.kib <= most)
     }
 
     /// The least loaded reader of this kind that may be given more.

@@ -249,6 +249,8 @@ proptest! {
         let rest = missing_leases(&group(), &stream(), &shards, &leases, MOMENT);
 
         prop_assert!(rest.is_err() || rest.is_ok_and(|rows| rows.is_empty()));
+        let distinct: BTreeSet<&ShardId> = shards.iter().map(|shard| &shard.shard).collect();
+        prop_assert_eq!(first.len(), distinct.len());
         // No row waits for itself, over whatever generations.
         let mut read: BTreeSet<&ShardId> = BTreeSet::new();
         let ids: BTreeSet<&ShardId> = first.iter().map(|row| &row.key.shard).collect();

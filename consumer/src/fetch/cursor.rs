@@ -170,7 +170,6 @@ pub(crate) struct Cursor {
     /// Pages in a row that contradict themselves.
     in_vain: u32,
     fell_back: bool,
-    may_fall_back: bool,
 }
 
 impl Cursor {
@@ -210,7 +209,6 @@ impl Cursor {
             has_expired: false,
             in_vain: 0,
             fell_back: false,
-            may_fall_back: true,
         }
     }
 
@@ -274,10 +272,7 @@ impl Cursor {
         self.failures.reset();
         let has_records = page.last.is_some();
         match page.last {
-            Some(last) => {
-                let _ = last;
-                self.may_fall_back = true;
-            }
+            Some(last) => self.place = Place::AfterNumber(last),
             None => self.place.empty_until(page.date.map(|date| date.minus(page.behind.unwrap_or_default()))),
         }
         let is_at_tip = page.behind.map_or(!has_records, |behind| behind.is_zero());
@@ -303,10 +298,11 @@ impl Cursor {
                 self.iterator = None;
             }
             Failure::Gone => self.is_over = true,
-            // The record of the place is no longer kept, so neither is any before it.
-            Failure::InvalidArgument if !was_read && self.place.is_number() && self.may_fall_back => {
+            // The record of the place is no longer kept, so neither is any before it. From there this is not done again
+            // before a record was taken in.
+            Failure::InvalidArgument if !was_read && self.place.is_number() => {
                 self.place = Place::TrimHorizon;
-                (self.fell_back, self.may_fall_back) = (true, false);
+                self.fell_back = true;
             }
             Failure::ExpiredIterator | Failure::InvalidArgument => {
                 self.iterator = None;
@@ -317,12 +313,13 @@ impl Cursor {
     }
 
     /// Whether, since this was last asked, the record of the place turned out to be no longer kept, and reading went on
-    /// with the oldest one that is. It does so again only after records were taken in.
+    /// with the oldest one that is.
     pub(crate) fn fell_back(&mut self) -> bool {
         std::mem::take(&mut self.fell_back)
     }
 
     /// The part of the shard that is believed to be ours, above 0 and up to 1.
+    #[cfg(test)]
     pub(crate) fn share(&self, now: Instant) -> f64 {
         self.pace.share(now)
     }

@@ -53,6 +53,8 @@ pub(crate) enum Wanted {
     All,
     /// Those that were open where reading starts.
     First,
+    /// None: only whether it is still the same stream.
+    Nothing,
 }
 
 /// What a write is for.

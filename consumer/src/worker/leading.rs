@@ -10,6 +10,7 @@ use crate::clean;
 use crate::discover::{self, ListedShard, Start};
 use crate::event::Event;
 use std::time::Duration;
+use tailwater_record::ShardId;
 use tailwater_store::{Applied, Change, Error, Lease, LeaseKey, Moved, Origin, Seen, StreamIdentity, Wish, WorkerRow};
 use tokio::time::Instant;
 
@@ -165,9 +166,19 @@ impl Worker {
         }
     }
 
-    /// Removes what has served.
+    /// Removes what has served, and has repaired what is missing.
     fn tidy(&mut self, now: Instant) {
         let Some(seen) = &self.seen else { return };
+        // A child that its parent tells of and that has no row: whoever should have made it could not.
+        for lease in seen.leases.values().filter(|lease| lease.is_ended()) {
+            let is_missing = |child: &ShardId| !seen.leases.contains_key(&lease.key.sibling(child.clone()));
+            if lease.children.iter().any(is_missing)
+                && let Some(tracked) = self.streams.get_mut(&lease.key.stream)
+            {
+                let soon = now + RELIST;
+                tracked.audit_at = Some(tracked.audit_at.map_or(soon, |at| at.min(soon)));
+            }
+        }
         let stale = |row: &&WorkerRow| {
             row.worker != self.me && self.watch.worker_still(now, &row.worker).is_some_and(|still| still > STALE)
         };
@@ -201,17 +212,23 @@ impl Worker {
         }
     }
 
-    /// Has the shards of streams listed that this worker looks after.
+    /// Has the shards of streams listed that this worker looks after; of the others, whether they are still the same.
     pub(super) fn list_streams(&mut self, now: Instant) {
         let Some(seen) = &self.seen else { return };
         let is_leader = self.lead.is_leader(now);
         let mut wanted = Vec::new();
         for (stream, tracked) in &self.streams {
-            let is_due = tracked.audit_at.is_some_and(|at| at <= now) && !tracked.listing;
-            if is_due && (is_leader || self.looks_after(now, stream)) {
-                let is_new = !seen.leases.keys().any(|key| key.stream == *stream);
-                wanted.push((stream.clone(), if is_new { Wanted::First } else { Wanted::All }));
+            if tracked.listing || tracked.audit_at.is_none_or(|at| at > now) {
+                continue;
             }
+            let how = if !is_leader && !self.looks_after(now, stream) {
+                Wanted::Nothing
+            } else if seen.leases.keys().any(|key| key.stream == *stream) {
+                Wanted::All
+            } else {
+                Wanted::First
+            };
+            wanted.push((stream.clone(), how));
         }
         for (stream, how) in wanted {
             if let Some(tracked) = self.streams.get_mut(&stream) {
@@ -246,17 +263,22 @@ impl Worker {
         let Some(tracked) = self.streams.get_mut(stream) else { return };
         tracked.listing = false;
         let Some(seen) = &self.seen else { return };
+        let leases: Vec<Lease> = seen.leases.values().filter(|lease| lease.key.stream == *stream).cloned().collect();
+        // Where the group began, and not where this worker would: what it has not begun with must not be skipped.
+        let began = leases.iter().filter_map(|lease| match lease.origin {
+            Origin::At(moment) => Some(moment),
+            Origin::TrimHorizon | Origin::Latest => None,
+        });
         let start = match tracked.origin {
             Origin::TrimHorizon | Origin::Latest => Start::TrimHorizon,
-            Origin::At(moment) => Start::At(moment),
+            Origin::At(moment) => Start::At(began.min().unwrap_or(moment)),
         };
-        let leases: Vec<Lease> = seen.leases.values().filter(|lease| lease.key.stream == *stream).cloned().collect();
         let missing = outcome.and_then(|shards| match wanted {
             Wanted::First if leases.is_empty() => {
                 discover::first_leases(&self.group, stream, &shards, start).map_err(|hole| hole.to_string())
             }
             // Somebody was faster: what stands there counts.
-            Wanted::First => Ok(Vec::new()),
+            Wanted::First | Wanted::Nothing => Ok(Vec::new()),
             Wanted::All => {
                 for gone in clean::garbage(&leases, &shards) {
                     self.actions.push_back(Action::Tell(Event::Cleaned { key: gone.key.clone() }));
