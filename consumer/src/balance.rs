@@ -13,7 +13,8 @@
 //!   leave, are all placed at once.
 //! - **Equal views give equal plans**, in whatever order leases and workers are listed.
 //!
-//! A plan is made in steps, on a `Board`: `seat` sets it up; `place` puts what must go somewhere; then `count` or `load` evens out.
+//! A plan is made in steps, on a `Board`: `seat` sets it up, `place` puts what must go somewhere, then `count` or `load`
+//! evens out.
 //!
 //! Pure. Called by the group's leader at each observation, and by whoever wants to know what it would do.
 

@@ -77,12 +77,7 @@ pub(crate) enum Listed {
 }
 
 /// Lists a stream's shards, as the worker wants them, and finds out whether it is still the same stream.
-pub(crate) async fn list(
-    inner: &Inner,
-    stream: &StreamIdentity,
-    wanted: Wanted,
-    origin: Option<Origin>,
-) -> Listed {
+pub(crate) async fn list(inner: &Inner, stream: &StreamIdentity, wanted: Wanted, origin: Option<Origin>) -> Listed {
     try_list(inner, stream, wanted, origin).await.unwrap_or_else(Listed::Failed)
 }
 

@@ -92,8 +92,10 @@ struct Tracked {
     /// Where a stream without leases is begun.
     origin: Origin,
     audit: Audit,
-    audit_at: Option<Instant>,
+    audit_at: Instant,
     listing: bool,
+    /// Whether this worker looks after it: lists its shards and makes their rows.
+    is_mine: bool,
 }
 
 /// Everything, as it was seen last.
@@ -221,7 +223,13 @@ impl Worker {
     /// A stream that is to be read from now on. One without leases is begun at `origin`.
     pub(crate) fn add_stream(&mut self, now: Instant, stream: StreamIdentity, origin: Origin) {
         self.row.streams.insert(stream.clone());
-        let tracked = Tracked { origin, audit: Audit::default(), audit_at: Some(now), listing: false };
+        let tracked = Tracked {
+            origin,
+            audit: Audit::default(),
+            audit_at: now + self.rules.audit,
+            listing: false,
+            is_mine: false,
+        };
         self.streams.entry(stream).or_insert(tracked);
         (self.beat_at, self.observe_at) = (now, now);
         self.hasten(now);

@@ -9,6 +9,7 @@ use crate::balance::{self, How, Reason};
 use crate::clean;
 use crate::discover::{self, ListedShard, Start};
 use crate::event::Event;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tailwater_record::ShardId;
 use tailwater_store::{Applied, Change, Error, Lease, LeaseKey, Moved, Origin, Seen, StreamIdentity, Wish, WorkerRow};
@@ -39,9 +40,6 @@ impl Worker {
         if !self.was_leader && self.lead.is_leader(now) && self.ending.is_none_or(|ending| !ending.told) {
             self.was_leader = true;
             self.tell(Event::Leading);
-            for tracked in self.streams.values_mut() {
-                tracked.audit_at = Some(now);
-            }
             self.planned = false;
             self.lead_on(now);
         }
@@ -175,8 +173,7 @@ impl Worker {
             if lease.children.iter().any(is_missing)
                 && let Some(tracked) = self.streams.get_mut(&lease.key.stream)
             {
-                let soon = now + RELIST;
-                tracked.audit_at = Some(tracked.audit_at.map_or(soon, |at| at.min(soon)));
+                tracked.audit_at = tracked.audit_at.min(now + RELIST);
             }
         }
         let stale = |row: &&WorkerRow| {
@@ -216,24 +213,30 @@ impl Worker {
     pub(super) fn list_streams(&mut self, now: Instant) {
         let Some(seen) = &self.seen else { return };
         let is_leader = self.lead.is_leader(now);
+        let mine: BTreeMap<StreamIdentity, (bool, bool)> = (self.streams.keys())
+            .map(|stream| {
+                let is_mine = is_leader || self.looks_after(now, stream);
+                (stream.clone(), (is_mine, seen.leases.keys().any(|key| key.stream == *stream)))
+            })
+            .collect();
         let mut wanted = Vec::new();
-        for (stream, tracked) in &self.streams {
-            if tracked.listing || tracked.audit_at.is_none_or(|at| at > now) {
+        for (stream, (is_mine, has_leases)) in mine {
+            let Some(tracked) = self.streams.get_mut(&stream) else { continue };
+            if is_mine && !tracked.is_mine {
+                tracked.audit_at = now;
+            }
+            tracked.is_mine = is_mine;
+            if tracked.listing || tracked.audit_at > now {
                 continue;
             }
-            let how = if !is_leader && !self.looks_after(now, stream) {
-                Wanted::Nothing
-            } else if seen.leases.keys().any(|key| key.stream == *stream) {
-                Wanted::All
-            } else {
-                Wanted::First
-            };
-            wanted.push((stream.clone(), how));
+            tracked.listing = true;
+            wanted.push(match (is_mine, has_leases) {
+                (false, _) => (stream, Wanted::Nothing),
+                (true, true) => (stream, Wanted::All),
+                (true, false) => (stream, Wanted::First),
+            });
         }
         for (stream, how) in wanted {
-            if let Some(tracked) = self.streams.get_mut(&stream) {
-                tracked.listing = true;
-            }
             self.actions.push_back(Action::Discover(stream, how));
         }
     }
@@ -249,7 +252,7 @@ impl Worker {
 
     /// When a stream is to be listed next.
     pub(super) fn listing_due(&self) -> Option<Instant> {
-        self.streams.values().filter(|tracked| !tracked.listing).filter_map(|tracked| tracked.audit_at).min()
+        self.streams.values().filter(|tracked| !tracked.listing).map(|tracked| tracked.audit_at).min()
     }
 
     /// A stream's shards were listed.
@@ -290,7 +293,9 @@ impl Worker {
         });
         match missing {
             Ok(missing) => {
-                tracked.audit_at = Some(now + self.rules.audit);
+                // Who has come to look after it meanwhile has yet to list it.
+                let is_left = wanted == Wanted::Nothing && tracked.is_mine;
+                tracked.audit_at = if is_left { now } else { now + self.rules.audit };
                 if let Cover::Act(holes) = tracked.audit.look(&leases).cover {
                     for hole in holes {
                         let event = Event::Hole { stream: stream.clone(), hole: hole.to_string() };
@@ -304,7 +309,7 @@ impl Worker {
                 }
             }
             Err(error) => {
-                tracked.audit_at = Some(now + RELIST);
+                tracked.audit_at = now + RELIST;
                 self.actions.push_back(Action::Tell(Event::Undiscovered { stream: stream.to_string(), error }));
             }
         }
@@ -318,7 +323,7 @@ impl Worker {
             Ok(leases) => self.tell(Event::Discovered { stream: stream.clone(), leases }),
             Err(error) => {
                 if let Some(tracked) = self.streams.get_mut(stream) {
-                    tracked.audit_at = Some(now + RELIST);
+                    tracked.audit_at = now + RELIST;
                 }
                 self.tell_failure("new rows", &error);
             }
