@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::time::Duration;
 use support::Folder;
 use tailwater_store::conformance::{Rows, check_all};
 use tailwater_store::{MemoryStore, SqliteStore};
@@ -31,7 +32,8 @@ async fn a_file_opened_three_times_keeps_every_promise() {
     let folder = Folder::new();
     let make = || async {
         let file = folder.new_file();
-        let open = || SqliteStore::open(&file).unwrap();
+        // Waiting is not fair, and disks of test machines are slow.
+        let open = || SqliteStore::open_with_busy_timeout(&file, Duration::from_secs(60)).unwrap();
         Rows::new(open()).with_handle(open()).with_handle(open())
     };
     check_all(make).await.assert_kept();

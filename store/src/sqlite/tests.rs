@@ -139,6 +139,8 @@ async fn a_file_without_our_tables_is_told_apart_from_an_empty_one() {
     is_setup(store.create(&Lease::new(key(0))).await, "tailwater_leases");
 }
 
+const PATIENCE: Duration = Duration::from_secs(60);
+
 #[test]
 fn many_may_make_one_file_at_once() {
     for _ in 0..8 {
@@ -150,7 +152,8 @@ fn many_may_make_one_file_at_once() {
                 scope.spawn(move || {
                     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
                     start.wait();
-                    let store = SqliteStore::open(folder.file()).unwrap();
+                    // Waiting is not fair, and disks of test machines are slow.
+                    let store = SqliteStore::open_with_busy_timeout(folder.file(), PATIENCE).unwrap();
                     runtime.block_on(async {
                         store.prepare().await.unwrap();
                         store.prepare().await.unwrap();
@@ -162,6 +165,30 @@ fn many_may_make_one_file_at_once() {
         let rows: u32 =
             folder.connection().query_row("SELECT count(*) FROM tailwater_leases", [], |row| row.get(0)).unwrap();
         assert_eq!(rows, 8);
+    }
+}
+
+#[test]
+fn a_file_that_is_being_written_is_opened_when_it_is_free() {
+    for _ in 0..3 {
+        let folder = Folder::new();
+        let other = folder.connection();
+        other.execute_batch("CREATE TABLE numbers (number); BEGIN IMMEDIATE").unwrap();
+        let start = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                SqliteStore::open_with_busy_timeout(folder.file(), PATIENCE).unwrap();
+            });
+            let other = other;
+            start.wait();
+            // Enough to do that the store comes while the file is locked. The journal is then not a write-ahead log yet, and
+            // SQLite does not wait by itself.
+            for number in 0..3000 {
+                other.execute("INSERT INTO numbers VALUES (?1)", [number]).unwrap();
+            }
+            other.execute_batch("COMMIT").unwrap();
+        });
     }
 }
 
@@ -184,7 +211,9 @@ fn a_store_may_be_asked_from_any_runtime() {
 #[tokio::test]
 async fn while_someone_else_writes_it_is_busy_and_can_still_be_read() {
     let folder = Folder::new();
-    folder.store().await.create(&Lease::new(key(0))).await.unwrap();
+    // Kept: the last to close a file locks everyone out for a moment.
+    let kept = folder.store().await;
+    assert!(kept.create(&Lease::new(key(0))).await.unwrap());
     let store = SqliteStore::open_with_busy_timeout(folder.file(), Duration::ZERO).unwrap();
     let other = folder.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -530,10 +559,12 @@ async fn a_transaction_of_an_earlier_tenure_is_refused() {
 #[tokio::test]
 async fn nobody_comes_between_a_checkpoint_and_the_end_of_its_transaction() {
     let folder = Folder::new();
-    let (_, lease, mut connection) = with_bookings(&folder).await;
+    let (_kept, lease, mut connection) = with_bookings(&folder).await;
     let store = SqliteStore::open_with_busy_timeout(folder.file(), Duration::ZERO).unwrap();
     let assign = Change::Assign { seen: Seen::of(&lease), to: Some(worker(2)) };
 
+    // Of the same name, and not the table of leases.
+    connection.execute_batch("CREATE TEMP TABLE tailwater_leases (layout)").unwrap();
     // Not begun as it should be: the lock is taken by `commit_in` itself, even if it refuses.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred).unwrap();
     let early = Commit { tenure: 0, ..commit(&lease, 5) };
@@ -584,7 +615,7 @@ async fn a_checkpoint_that_could_be_torn_from_its_effect_is_refused() {
 #[tokio::test]
 async fn a_checkpoint_on_a_row_that_cannot_be_read_is_refused() {
     let folder = Folder::new();
-    let (_, lease, connection) = with_bookings(&folder).await;
+    let (_kept, lease, connection) = with_bookings(&folder).await;
     connection.execute_batch("UPDATE tailwater_leases SET layout = 2; BEGIN IMMEDIATE").unwrap();
     let outcome = SqliteStore::commit_in(&connection, &key(0), &commit(&lease, 5));
     assert!(matches!(outcome, Err(Error::Unreadable { cause: UnreadableCause::Newer { layout: 2, known: 1 }, .. })));

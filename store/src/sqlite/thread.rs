@@ -70,8 +70,8 @@ impl Thread {
 trait Request: Send {
     fn access(&self) -> Access;
 
-    /// Does it; tells whether it succeeded.
-    fn run(&mut self, connection: &Connection) -> bool;
+    /// Does it; tells what went wrong.
+    fn run(&mut self, connection: &Connection) -> Result<(), Error>;
 
     /// Answers with what came of it, or with this error.
     fn answer(self: Box<Self>, instead: Option<Error>);
@@ -93,10 +93,10 @@ where
         self.access
     }
 
-    fn run(&mut self, connection: &Connection) -> bool {
-        let Some(work) = self.work.take() else { return false };
+    fn run(&mut self, connection: &Connection) -> Result<(), Error> {
+        let Some(work) = self.work.take() else { return Err(Error::Closed) };
         let outcome = self.outcome.insert(work(connection).map_err(Fault::told));
-        outcome.is_ok()
+        outcome.as_ref().map(|_| ()).map_err(Clone::clone)
     }
 
     fn answer(self: Box<Self>, instead: Option<Error>) {
@@ -113,8 +113,8 @@ fn serve(connection: &Connection, mut waiting: mpsc::Receiver<Box<dyn Request>>)
         // wait for the disk.
         let (reads, writes): (Vec<_>, Vec<_>) = group.drain(..).partition(|request| request.access() == Access::Read);
         for mut read in reads {
-            read.run(connection);
-            read.answer(None);
+            let error = read.run(connection).err();
+            read.answer(error);
         }
         if !writes.is_empty() {
             write(connection, writes);
@@ -139,13 +139,14 @@ fn write_all(connection: &Connection, group: &mut [Box<dyn Request>]) -> Result<
     run("BEGIN IMMEDIATE")?;
     for request in group {
         run("SAVEPOINT request")?;
-        let is_done = request.run(connection);
+        let done = request.run(connection);
         if connection.is_autocommit() {
-            // After some faults, such as a full disk, SQLite rolls back by itself, the requests before this one too.
+            // A full disk, for one, makes SQLite roll back by itself: the requests before this one are undone too.
             let reason = "the transaction was rolled back".to_owned();
-            return Err(Error::Unavailable { reason, may_have_happened: false });
+            let unknown = Error::Unavailable { reason, may_have_happened: false };
+            return Err(done.err().filter(Error::is_retryable).unwrap_or(unknown));
         }
-        run(if is_done { "RELEASE request" } else { "ROLLBACK TO request; RELEASE request" })?;
+        run(if done.is_ok() { "RELEASE request" } else { "ROLLBACK TO request; RELEASE request" })?;
     }
     connection.execute_batch("COMMIT").map_err(|error| commit_failed(&error))
 }

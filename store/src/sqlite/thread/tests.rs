@@ -107,6 +107,26 @@ fn if_sqlite_rolls_back_by_itself_nobody_is_told_that_it_was_done() {
     assert!(numbers(&connection).is_empty());
 }
 
+#[test]
+fn a_full_disk_is_told_to_all_who_were_to_be_written_together() {
+    let folder = Folder::new();
+    let connection = connection(&folder);
+    connection.execute_batch("PRAGMA max_page_count = 20").unwrap();
+    let (first, mut one) = request(|connection| insert(connection, 1));
+    let (second, mut two) = request(|connection| {
+        connection.execute_batch("INSERT INTO numbers VALUES (zeroblob(1000000))")?;
+        Ok(2)
+    });
+    let (third, mut three) = request(|connection| insert(connection, 3));
+    write(&connection, vec![first, second, third]);
+    for answer in [one.try_recv().unwrap(), two.try_recv().unwrap(), three.try_recv().unwrap()] {
+        let error = answer.unwrap_err();
+        assert!(error.is_retryable() && !error.may_have_happened(), "{error:?}");
+        assert!(error.to_string().contains("full"), "{error:?}");
+    }
+    assert!(numbers(&connection).is_empty());
+}
+
 #[tokio::test]
 async fn what_waits_is_done_before_the_thread_ends() {
     let folder = Folder::new();
