@@ -107,7 +107,7 @@ pub(crate) struct Settings {
     pub(crate) leases_max: Option<u32>,
     pub(crate) cleanup: bool,
     pub(crate) checkpointing: Checkpointing,
-    pub(crate) checkpoint_linger: Duration,
+    pub(crate) checkpoint_linger: Option<Duration>,
     pub(crate) on_failure: OnFailure,
     pub(crate) first_wait: Duration,
     pub(crate) longest_wait: Duration,
@@ -137,7 +137,7 @@ impl Default for Settings {
             leases_max: None,
             cleanup: true,
             checkpointing: Checkpointing::AfterOk,
-            checkpoint_linger: Duration::from_secs(2),
+            checkpoint_linger: None,
             on_failure: OnFailure::Retry,
             first_wait: Duration::from_millis(100),
             longest_wait: Duration::from_secs(30),
@@ -164,13 +164,17 @@ impl Settings {
         self.observation.unwrap_or_else(|| self.renewal())
     }
 
+    pub(crate) fn checkpoint_linger(&self) -> Duration {
+        self.checkpoint_linger.unwrap_or_else(|| CHECKPOINT_LINGER.min(self.renewal()))
+    }
+
     /// After how long a call to the store is taken for lost.
     pub(crate) fn store_timeout(&self) -> Duration {
         self.store_timeout.unwrap_or_else(|| self.renewal())
     }
 
     pub(crate) fn rules(&self) -> Rules {
-        let pace = Pace { failover: self.failover, renewal: self.renewal(), linger: self.checkpoint_linger };
+        let pace = Pace { failover: self.failover, renewal: self.renewal(), linger: self.checkpoint_linger() };
         // Counts do not waver as measured loads do, so a lease may move on at once.
         let hold_at_least = match self.strategy {
             balance::Strategy::Count => Duration::ZERO,
@@ -202,6 +206,9 @@ impl Settings {
         }
     }
 }
+
+/// With one checkpoint a second, half the writes of the KCL; and a crash repeats little.
+const CHECKPOINT_LINGER: Duration = Duration::from_secs(2);
 
 const FAST_OBSERVATION: Duration = Duration::from_millis(200);
 
@@ -324,11 +331,11 @@ impl Config {
         self
     }
 
-    /// How long a checkpoint that nobody waits for may wait to be written together with a renewal; by default 2 s. After a
-    /// crash, what was handled since comes again.
+    /// How long a checkpoint that nobody waits for may wait to be written together with a renewal; by default 2 s, or the
+    /// time between renewals if that is less. After a crash, what was handled since comes again.
     #[must_use]
     pub fn with_checkpoint_linger(mut self, linger: Duration) -> Self {
-        self.settings.checkpoint_linger = linger;
+        self.settings.checkpoint_linger = Some(linger);
         self
     }
 
@@ -462,7 +469,7 @@ impl Config {
         check(!settings.handoff.is_zero(), "handoff", "be more than nothing");
         check(settings.audit >= second, "audit", "be 1 s or more");
         check(settings.moves_at_most > 0, "moves_at_most", "be 1 or more");
-        check(settings.checkpoint_linger < failover, "checkpoint_linger", "be less than the failover time");
+        check(settings.checkpoint_linger() < failover, "checkpoint_linger", "be less than the failover time");
         let grows = !settings.first_wait.is_zero() && settings.first_wait <= settings.longest_wait;
         check(grows, "waits", "be more than nothing, the first not longer than the longest");
         check(settings.budget >= 10 * 1024 * 1024, "budget", "be 10 MiB or more");

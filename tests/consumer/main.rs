@@ -2,5 +2,7 @@
 //! everybody waits.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod acting;
+mod failing;
 mod reading;
 mod support;

@@ -25,8 +25,9 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn skewed(self, skew: Duration) -> Self {
-        Self { skew: skew.as_millis() as i64, ..self }
+    /// Off by so many milliseconds.
+    pub(crate) fn skewed(self, skew: i64) -> Self {
+        Self { skew, ..self }
     }
 }
 
@@ -134,6 +135,18 @@ impl World {
             let output = self.client.put_records(&input).await.unwrap();
             assert_eq!(output.failed_record_count.unwrap_or(0), 0);
         }
+    }
+
+    /// As `put`, with payloads that are filled up to so many bytes.
+    pub(crate) async fn put_padded(&self, from: usize, records: usize, bytes: usize) {
+        let entries = (from..from + records).map(|number| {
+            let key = format!("key-{}", number % 97).parse().unwrap();
+            PutRecordsRequestEntry::new(format!("{number:06}{}", "x".repeat(bytes - 6)), key)
+        });
+        let mut input = PutRecordsInput::new(entries.collect());
+        input.stream_name = Some(self.stream.clone());
+        let output = self.client.put_records(&input).await.unwrap();
+        assert_eq!(output.failed_record_count.unwrap_or(0), 0);
     }
 
     /// Open shards with their ranges, in order.

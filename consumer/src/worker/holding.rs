@@ -362,11 +362,12 @@ impl Worker {
                 self.hasten(now);
                 self.check_parents(now);
             }
-            Outcome::Failed(error) => {
+            Outcome::Failed(error) if held.life == Life::Running => {
                 held.life = Life::Stopped(error.clone());
                 self.tell(Event::ShardStopped { key: key.clone(), error });
             }
-            Outcome::Stopped => {
+            // Who was to finish anyway has.
+            Outcome::Stopped | Outcome::Failed(_) => {
                 if pauses {
                     return self.rest(key);
                 }
