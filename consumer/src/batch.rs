@@ -1,30 +1,28 @@
 //! What a handler is handed: user records, lent out of the Kinesis records that they came in.
 //! Why lent: a shard gives tens of thousands of small records a second, and each would cost an allocation.
-//! A page that was read is cut into batches here, piece by piece, so that of a page of 10 MiB only what is about to be
-//! handled is taken apart.
-//! Pure. Pages are cut by the shard's task, which hands the batches to the handler.
+//! Pure. Cut from what was read by `page`; the shard's task hands them to the handler.
+
+pub(crate) mod page;
+
+#[cfg(feature = "unstable-internals")]
+pub use page::batches;
 
 use crate::budget::Grant;
 use crate::checkpoint::Checkpoint;
-use crate::unpack::{Content, Facts, Opened, Unpacking, unpack};
+use crate::unpack::{Content, Opened, Unpacking};
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use std::vec;
 use tailwater_record::kpl::Entry;
 use tailwater_record::{Error, HashKey, SequenceNumber, ShardId, Timestamp, UserRecord};
 use tailwater_store::{Progress, StreamIdentity};
-use tailwater_wire::shapes;
 
 /// What a Kinesis record takes of the budget besides its data: its number, its key, its place in tables.
 pub(crate) const BOOKKEEPING: u64 = 128;
 
 /// What a user record in an aggregate takes: its place, and a key of its own in the tables, as most have.
 const ENTRY_BOOKKEEPING: u64 = 48;
-
-/// How many bytes of data a batch has at the most, if nobody says otherwise. One Kinesis record may have more.
-pub(crate) const BATCH_BYTES: u64 = 1024 * 1024;
 
 /// User records of one shard, in order.
 ///
@@ -168,71 +166,6 @@ fn count(opened: &[Opened], after: &Progress) -> usize {
     opened.iter().map(|opened| opened.count(after)).sum()
 }
 
-/// A page of Kinesis records on its way to become batches. As an iterator it gives them in order, each with what became
-/// of the Kinesis records that went into it.
-pub(crate) struct Page {
-    of: Arc<BatchOf>,
-    records: vec::IntoIter<shapes::Record>,
-    after: Progress,
-    lag: Option<Duration>,
-    batch_bytes: u64,
-    grant: Option<Arc<Grant>>,
-}
-
-impl Page {
-    /// A page of which everything up to `after` is handled already.
-    pub(crate) fn new(of: Arc<BatchOf>, records: Vec<shapes::Record>, after: Progress) -> Self {
-        Self { of, records: records.into_iter(), after, lag: None, batch_bytes: BATCH_BYTES, grant: None }
-    }
-
-    /// Sets how far it is behind the newest record.
-    pub(crate) fn with_lag(self, lag: Option<Duration>) -> Self {
-        Self { lag, ..self }
-    }
-
-    /// Sets how many bytes of data a batch has at the most; a Kinesis record is never split.
-    pub(crate) fn with_batch_bytes(self, batch_bytes: u64) -> Self {
-        Self { batch_bytes, ..self }
-    }
-
-    /// Sets the room that it takes, which is given back with the last of its batches.
-    pub(crate) fn with_grant(self, grant: Grant) -> Self {
-        Self { grant: Some(Arc::new(grant)), ..self }
-    }
-
-    /// What the Kinesis records not yet in batches take of the budget.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.records.as_slice().iter().map(|record| record.data.len() as u64 + BOOKKEEPING).sum()
-    }
-
-    /// How many Kinesis records go into the next batch.
-    fn portion(&self) -> usize {
-        let mut bytes = 0;
-        let fits = |record: &&shapes::Record| {
-            bytes += record.data.len() as u64;
-            bytes <= self.batch_bytes
-        };
-        let waiting = self.records.as_slice();
-        waiting.iter().take_while(fits).count().max(1).min(waiting.len())
-    }
-}
-
-impl Iterator for Page {
-    type Item = (Batch, Facts);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let portion = self.portion();
-        if portion == 0 {
-            return None;
-        }
-        let of = Arc::clone(&self.of);
-        let (opened, facts) = unpack(self.records.by_ref().take(portion), &of.shard, &of.rules, &self.after);
-        let contents = Arc::new(Contents { of, opened, lag: self.lag, _grant: self.grant.clone() });
-        let (after, end) = (self.after.clone(), facts.end.clone());
-        Some((Batch { contents, after, end, len: facts.delivered, attempt: 1 }, facts))
-    }
-}
-
 /// One user record, lent by its batch. A copy of it is a copy of two references.
 #[derive(Clone, Copy)]
 pub struct Record<'a> {
@@ -367,13 +300,6 @@ impl fmt::Debug for Batch {
             .field("end", &self.end)
             .field("attempt", &self.attempt)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Page {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (shard, records) = (&self.of.shard, self.records.len());
-        out.debug_struct("Page").field("shard", shard).field("records", &records).finish_non_exhaustive()
     }
 }
 

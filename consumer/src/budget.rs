@@ -151,6 +151,7 @@ pub(crate) struct Grant {
 }
 
 impl Grant {
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -165,13 +166,6 @@ impl Grant {
         let back = self.bytes.saturating_sub(bytes);
         self.bytes -= back;
         self.give_back(back);
-    }
-
-    /// Takes a part out, or all if there is no more.
-    pub(crate) fn split(&mut self, bytes: u64) -> Self {
-        let part = bytes.min(self.bytes);
-        self.bytes -= part;
-        Self { shared: Arc::clone(&self.shared), bytes: part, ..*self }
     }
 
     fn give_back(&self, bytes: u64) {

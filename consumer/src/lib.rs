@@ -85,6 +85,8 @@ mod metrics;
 mod error;
 
 pub use crate::balance::Strategy;
+#[cfg(feature = "unstable-internals")]
+pub use crate::batch::batches;
 pub use crate::batch::{Batch, Record};
 pub use crate::checkpoint::{Checkpoint, FencingToken, Prepared, Ticket};
 pub use crate::closure::Delivered;

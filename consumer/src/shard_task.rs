@@ -3,7 +3,8 @@
 //! was not handled. Spawned by `worker_task` when a shard may be handled, and joined by it.
 
 use crate::backoff::Backoff;
-use crate::batch::{Batch, BatchOf, Page};
+use crate::batch::page::Page;
+use crate::batch::{Batch, BatchOf};
 use crate::checkpoint::Checkpoint;
 use crate::config::{Checkpointing, OnFailure};
 use crate::discover::child_leases;

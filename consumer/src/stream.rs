@@ -97,8 +97,7 @@ async fn try_list(
         return Ok(Listed::Anew(Box::new(described)));
     }
     let filter = match wanted {
-        Wanted::First => Listing::OpenAt(start).filter(),
-        Wanted::All => Listing::All.filter(),
+        Wanted::First | Wanted::All => Listing::of(wanted == Wanted::All, start).filter(),
         Wanted::Nothing => return Ok(Listed::Shards(Vec::new())),
     };
     let (stream_name, stream_arn) = names(&info.named);

@@ -310,25 +310,6 @@ fn a_small_read_asks_for_as_many_records_as_fit_whatever_their_size() {
     }
 }
 
-#[test]
-fn a_grant_is_given_back_in_parts() {
-    let budget = Budget::new(100 * MIB);
-    let account = budget.account(MIB, MIB);
-    let mut grant = account.read().now_or_never().expect("there is room");
-    grant.shrink_to(5 * MIB);
-    grant.shrink_to(7 * MIB);
-    assert_eq!(budget.room().held, 5 * MIB);
-    let part = grant.split(2 * MIB);
-    let rest = grant.split(9 * MIB);
-    assert_eq!((part.bytes(), rest.bytes(), grant.bytes()), (2 * MIB, 3 * MIB, 0));
-    drop(account);
-    assert_eq!(budget.room(), Room { budget: 100 * MIB, held: 5 * MIB, waiting: 0, shards: 0 });
-    drop(part);
-    assert_eq!(budget.room().held, 3 * MIB);
-    drop((rest, grant));
-    assert_eq!(budget.room().held, 0);
-}
-
 #[tokio::test]
 async fn who_waits_is_woken_when_something_is_given_back() {
     let budget = Budget::new(FULL_READ + MIB);

@@ -2,7 +2,8 @@
 //! No rule lives here. One page may wait for the handler while the next is read; more would only age.
 
 use super::cursor::{Children, Cursor, CursorSettings, Failure, IteratorRequest, Page as Facts, Step, Verdict};
-use crate::batch::{BOOKKEEPING, BatchOf, Page};
+use crate::batch::BatchOf;
+use crate::batch::page::Page;
 use crate::event::Event;
 use crate::snapshot::ShardView;
 use crate::state::{Inner, StreamInfo};
@@ -108,8 +109,9 @@ impl Poll {
                     if records.is_empty() || verdict == Verdict::Dropped {
                         continue;
                     }
-                    grant.shrink_to(records.iter().map(|record| record.data.len() as u64 + BOOKKEEPING).sum());
-                    let page = Page::new(Arc::clone(&self.of), records, self.at.clone())
+                    let page = Page::new(Arc::clone(&self.of), records, self.at.clone());
+                    grant.shrink_to(page.bytes());
+                    let page = page
                         .with_lag(millis_behind_latest.map(Duration::from_millis))
                         .with_batch_bytes(self.inner.settings.batch_bytes as u64)
                         .with_grant(grant);

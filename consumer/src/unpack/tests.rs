@@ -51,6 +51,11 @@ impl World {
         Self::of(&[Kind::Packed(records)])
     }
 
+    /// A page of records of these sizes.
+    pub(crate) fn bare(sizes: &[u64]) -> Self {
+        Self::of(&sizes.iter().map(|size| Kind::Bare(vec![7; *size as usize])).collect::<Vec<_>>())
+    }
+
     fn of(kinds: &[Kind]) -> Self {
         let (mut page, mut puts) = (Vec::new(), Vec::new());
         for (outer, kind) in kinds.iter().enumerate() {

@@ -18,6 +18,9 @@ use std::str;
 pub struct Aggregate {
     data: Bytes,
     partition_keys: Vec<Span>,
+    /// From the first partition key to the last, and where that begins, if all between is text too: what frames keys that
+    /// stand together is, unless one has 128 bytes or more. A part of a text is known to be text without another look.
+    key_text: Option<(usize, ByteString)>,
     /// Keys longer than any that the service takes, as text, by their index. Any other is checked to be text whenever it
     /// is asked for, which is cheaper than to keep it; with these that would have no end.
     long_keys: Vec<(u32, ByteString)>,
@@ -41,7 +44,14 @@ impl Aggregate {
         let long = partition_keys.iter().enumerate().filter(|(_, span)| span.len > KEY_BYTES_MAX);
         let text = |span: &Span| ByteString::try_from(data.slice(span.range())).ok();
         let long_keys = long.filter_map(|(index, span)| Some((index as u32, text(span)?))).collect();
-        Self { data, partition_keys, long_keys, hash_keys, entries, outside: 0, unreadable }
+        let key_text = match (partition_keys.first(), partition_keys.last()) {
+            (Some(first), Some(last)) => {
+                let stretch = data.slice(first.range().start..last.range().end);
+                ByteString::try_from(stretch).ok().map(|text| (first.range().start, text))
+            }
+            (None, _) | (_, None) => None,
+        };
+        Self { data, partition_keys, key_text, long_keys, hash_keys, entries, outside: 0, unreadable }
     }
 
     /// The records that belong to the shard; all, if no shard was given.
@@ -71,18 +81,38 @@ impl Aggregate {
         self.unreadable.as_ref()
     }
 
+    /// A partition key whose bytes are looked at once more.
+    fn checked_key(&self, index: u32) -> &str {
+        let span = self.partition_keys[index as usize];
+        if span.len > KEY_BYTES_MAX
+            && let Ok(place) = self.long_keys.binary_search_by_key(&index, |(index, _)| *index)
+        {
+            return &self.long_keys[place].1;
+        }
+        str::from_utf8(&self.data[span.range()]).expect("checked when the table was read")
+    }
+
     /// Marks what lies outside the shard. Keys are hashed only here, each once however many records share it.
     pub(super) fn set_apart(&mut self, shard: HashRange, lanes: Lanes) {
-        let mut needed = vec![false; self.partition_keys.len()];
-        for entry in self.entries.iter().filter(|entry| entry.hash_key == NO_HASH_KEY) {
-            needed[entry.partition_key as usize] = true;
-        }
-        let (places, texts): (Vec<usize>, Vec<&[u8]>) = (needed.iter().zip(&self.partition_keys).enumerate())
-            .filter(|(_, (needed, _))| **needed)
-            .map(|(place, (_, span))| (place, &self.data[span.range()]))
-            .unzip();
         let mut inside = vec![false; self.partition_keys.len()];
-        lanes.md5_each(&texts, |index, digest| inside[places[index]] = shard.contains(HashKey::from_md5(digest)));
+        if self.hash_keys.is_empty() && self.partition_keys.len() <= self.entries.len() {
+            // Nearly every aggregate: most likely each key is needed, and nearly always all of them are inside.
+            let texts: Vec<&[u8]> = self.partition_keys.iter().map(|span| &self.data[span.range()]).collect();
+            lanes.md5_each(&texts, |index, digest| inside[index] = shard.contains(HashKey::from_md5(digest)));
+            if inside.iter().all(|inside| *inside) {
+                return;
+            }
+        } else {
+            let mut needed = vec![false; self.partition_keys.len()];
+            for entry in self.entries.iter().filter(|entry| entry.hash_key == NO_HASH_KEY) {
+                needed[entry.partition_key as usize] = true;
+            }
+            let (places, texts): (Vec<usize>, Vec<&[u8]>) = (needed.iter().zip(&self.partition_keys).enumerate())
+                .filter(|(_, (needed, _))| **needed)
+                .map(|(place, (_, span))| (place, &self.data[span.range()]))
+                .unzip();
+            lanes.md5_each(&texts, |index, digest| inside[places[index]] = shard.contains(HashKey::from_md5(digest)));
+        }
         for entry in &mut self.entries {
             entry.outside = match self.hash_keys.get(entry.hash_key as usize) {
                 Some(hash_key) => !shard.contains(*hash_key),
@@ -103,21 +133,23 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// The place in the aggregate, from 0. With the sequence number of the Kinesis record it names the user record.
     #[must_use]
+    #[inline]
     pub fn sub_sequence(&self) -> u64 {
         self.place as u64
     }
 
     /// The partition key as it was written; other writers may have put one that the service would not take.
     #[must_use]
+    #[inline]
     pub fn partition_key(&self) -> &'a str {
         let (aggregate, index) = (self.aggregate, self.stored().partition_key);
-        let span = aggregate.partition_keys[index as usize];
-        if span.len > KEY_BYTES_MAX
-            && let Ok(place) = aggregate.long_keys.binary_search_by_key(&index, |(index, _)| *index)
-        {
-            return &aggregate.long_keys[place].1;
+        match &aggregate.key_text {
+            Some((start, text)) => {
+                let Range { start: from, end } = aggregate.partition_keys[index as usize].range();
+                &text[from - start..end - start]
+            }
+            None => aggregate.checked_key(index),
         }
-        str::from_utf8(&aggregate.data[span.range()]).expect("checked when the table was read")
     }
 
     /// The hash key that was given beside the partition key, if any.
@@ -128,6 +160,7 @@ impl<'a> Entry<'a> {
 
     /// The payload.
     #[must_use]
+    #[inline]
     pub fn data(&self) -> &'a [u8] {
         &self.aggregate.data[self.stored().data.range()]
     }
@@ -156,6 +189,7 @@ impl<'a> Entry<'a> {
 
     /// Whether the record lies outside the shard.
     #[must_use]
+    #[inline]
     pub fn is_outside(&self) -> bool {
         self.stored().outside
     }
@@ -178,6 +212,7 @@ impl<'a> Entry<'a> {
         Ok(record)
     }
 
+    #[inline]
     fn stored(&self) -> &'a Stored {
         &self.aggregate.entries[self.place]
     }

@@ -425,6 +425,34 @@ proptest! {
     }
 
     #[test]
+    fn keys_are_read_wherever_they_stand(
+        parts in prop::collection::vec((any_message(), prop::option::weighted(0.2, "[é-ö]{60,90}")), 1..4),
+    ) {
+        // Messages one behind the other are one message; so keys stand between records, and long ones too.
+        let mut bytes = Vec::new();
+        for (mut part, long) in parts {
+            part.partition_key_table.extend(long);
+            bytes.extend(prost::Message::encode_to_vec(&part));
+        }
+        let library = <foreign::AggregatedRecord as prost::Message>::decode(&*bytes).unwrap();
+        let expected = if bytes.is_empty() { None } else { library.expected() };
+        prop_assert_eq!(read_by_us(foreign::seal(&bytes)), expected);
+    }
+
+    #[test]
+    fn what_lies_outside_is_told_by_the_hash_key_of_each_record(message in any_message(), start: u128, end: u128) {
+        let shard = HashRange::new(HashKey::new(start.min(end)), HashKey::new(start.max(end))).unwrap();
+        if let Unpacked::Aggregated(read) = unpack(message.sealed().into(), Some(shard)) {
+            for entry in read.entries() {
+                let hashed = HashKey::from_md5(md5(entry.partition_key().as_bytes()));
+                let hash_key = entry.explicit_hash_key().unwrap_or(hashed);
+                prop_assert_eq!(entry.is_outside(), !shard.contains(hash_key));
+            }
+            prop_assert_eq!(read.set_aside_len(), read.set_aside().count());
+        }
+    }
+
+    #[test]
     fn a_damaged_message_is_read_as_a_protobuf_library_reads_it(
         message in any_message(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),

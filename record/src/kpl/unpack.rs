@@ -131,11 +131,14 @@ impl Tables {
 
     /// Follows each record's pointers, up to the first that leads nowhere.
     fn resolve(mut self, data: Bytes, shard: Option<HashRange>, lanes: Lanes) -> Aggregate {
-        // A table that no record points into is not worth the room.
-        let used = self.records.iter().any(|record| record.hash_key != NO_HASH_KEY);
+        let keys = self.partition_keys.len();
+        let is_plain = |record: &Stored| record.hash_key == NO_HASH_KEY && (record.partition_key as usize) < keys;
+        // Nearly every aggregate is plain throughout. Elsewhere a table that no record points into is not worth the room.
+        let first = self.records.iter().position(|record| !is_plain(record)).unwrap_or(self.records.len());
+        let used = self.records[first..].iter().any(|record| record.hash_key != NO_HASH_KEY);
         let mut hash_keys: Vec<Option<HashKey>> = vec![None; if used { self.hash_keys.len() } else { 0 }];
         let mut unreadable = None;
-        for (place, record) in self.records.iter().enumerate() {
+        for (place, record) in self.records.iter().enumerate().skip(first) {
             if let Err(cause) = self.follow(&data, record, &mut hash_keys) {
                 unreadable = Some(Unreadable { first: place, records: self.records.len() - place, cause });
                 break;
