@@ -163,7 +163,7 @@ impl Checkpoint {
     pub fn ticket(&self, to: &Progress) -> Result<Ticket, CheckpointError> {
         self.link.check(to)?;
         self.link.give_ticket();
-        Ok(Ticket { checkpoint: self.clone(), commitment: Commitment::new(to.clone()) })
+        Ok(Ticket { checkpoint: self.clone(), after: self.link.handled(), commitment: Commitment::new(to.clone()) })
     }
 }
 
@@ -193,6 +193,8 @@ impl Prepared {
 #[must_use = "a ticket does nothing until it is used in a transaction"]
 pub struct Ticket {
     checkpoint: Checkpoint,
+    /// How far records had been handled before.
+    after: Progress,
     commitment: Commitment,
 }
 
@@ -207,7 +209,7 @@ impl Ticket {
     #[must_use]
     pub fn commit(&self) -> Commit {
         let (tenure, incarnation) = self.checkpoint.link.tenure();
-        Commit { tenure, incarnation, commitment: self.commitment.clone() }
+        Commit { tenure, incarnation, after: self.after.clone(), commitment: self.commitment.clone() }
     }
 
     /// Of which row.

@@ -91,6 +91,9 @@ pub struct Commit {
     pub tenure: u64,
     /// Which start of the owner did.
     pub incarnation: Incarnation,
+    /// How far the shard had been handled before. A row that is farther has been committed to meanwhile: by an earlier try
+    /// at the same records whose answer was lost, say. Then this is refused, or effects would stand twice.
+    pub after: Progress,
     /// How far they go.
     pub commitment: Commitment,
 }
@@ -192,7 +195,7 @@ impl Change {
             }
             Self::Commit(commit) => {
                 let is_same = lease.tenure == commit.tenure && lease.incarnation == commit.incarnation;
-                if !is_same || commit.incarnation == Incarnation::NONE {
+                if !is_same || commit.incarnation == Incarnation::NONE || lease.progress > commit.after {
                     return None;
                 }
                 commit.commitment.write(&mut next);

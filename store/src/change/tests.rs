@@ -51,6 +51,7 @@ fn attempt(seen: Lease) -> impl Strategy<Value = Change> {
         2 => (commitment(), 0_u64..4).prop_map(move |(commitment, incarnation)| Change::Commit(Commit {
             tenure,
             incarnation: Incarnation::new(incarnation),
+            after: Progress::ShardEnd,
             commitment,
         })),
     ]
@@ -154,6 +155,7 @@ fn a_late_transaction_of_an_earlier_tenure_is_refused() {
     let commit = Change::Commit(Commit {
         tenure: held.tenure,
         incarnation: held.incarnation,
+        after: Progress::TrimHorizon,
         commitment: Commitment::new(Progress::ShardEnd),
     });
     let away = Change::Assign { seen: Seen::of(&held), to: Some("b".parse().unwrap()) }.of(&held).unwrap();
@@ -163,4 +165,5 @@ fn a_late_transaction_of_an_earlier_tenure_is_refused() {
     let committed = commit.of(&held).unwrap();
     assert_eq!(committed.counter, held.counter, "renewals go on undisturbed");
     assert!(committed.is_ended());
+    assert_eq!(commit.of(&committed), None, "nor twice, when the answer to the first was lost");
 }

@@ -35,7 +35,7 @@ fn checkpoint(lease: &Lease, sequence: u64, state: Option<&'static [u8]>) -> Cha
 
 fn commit(lease: &Lease, sequence: u64) -> Commit {
     let commitment = Commitment::new(through(sequence));
-    Commit { tenure: lease.tenure, incarnation: lease.incarnation, commitment }
+    Commit { tenure: lease.tenure, incarnation: lease.incarnation, after: lease.progress.clone(), commitment }
 }
 
 pub(super) async fn a_renewal_counts(rows: &Rows) -> Kept {
@@ -252,7 +252,10 @@ pub(super) async fn a_commit_is_guarded_by_its_tenure(rows: &Rows) -> Kept {
     }
     let state = Some(Bytes::from_static(b"state"));
     let commitment = Commitment { progress: through(5), state: state.clone() };
-    let after = done(rows, &lease, Change::Commit(Commit { commitment, ..right })).await?;
+    let commit = Commit { commitment, ..right };
+    let after = done(rows, &lease, Change::Commit(commit.clone())).await?;
+    // An earlier try whose answer was lost may arrive after a later one.
+    refused(rows, &after, Change::Commit(commit)).await?;
     same("a commit", &after, &Lease { progress: through(5), state, owner_switches: 0, ..lease.clone() })?;
     // A renewal that was under way knows nothing of it.
     done(rows, &after, Change::Renew(renewal(&lease))).await?;

@@ -123,6 +123,7 @@ fn change(lease: &Lease, chance: &mut Chance) -> Change {
         7 => Change::Commit(Commit {
             tenure: lease.tenure.saturating_sub(u64::from(chance.below(4) == 0)),
             incarnation: lease.incarnation,
+            after: if chance.maybe() { lease.progress.clone() } else { progress },
             commitment,
         }),
         8 => Change::Seek { counter, progress, origin: Origin::At(Timestamp::from_millis(chance.below(9) as i64)) },

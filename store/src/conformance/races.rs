@@ -152,7 +152,7 @@ pub(super) async fn changes_that_do_not_conflict_are_all_made(rows: &Rows) -> Ke
         let commitment = Commitment::new(through(5));
         let changes = [
             Change::Renew(renewal),
-            Change::Commit(Commit { tenure: 6, incarnation: Incarnation::new(1), commitment }),
+            Change::Commit(Commit { tenure: 6, incarnation: Incarnation::new(1), after: through(5), commitment }),
             Change::Children([ShardId::numbered(8)].into()),
             Change::Range(HashRange::FULL),
             Change::Offer { owner: worker(1), to: worker(2) },

@@ -80,7 +80,8 @@ async fn renew(store: &SqliteStore, lease: &Lease) -> Lease {
 }
 
 fn commit(lease: &Lease, sequence: u64) -> Commit {
-    Commit { tenure: lease.tenure, incarnation: lease.incarnation, commitment: Commitment::new(through(sequence)) }
+    let (after, commitment) = (lease.progress.clone(), Commitment::new(through(sequence)));
+    Commit { tenure: lease.tenure, incarnation: lease.incarnation, after, commitment }
 }
 
 fn is_setup<T: fmt::Debug>(outcome: Result<T, Error>, word: &str) {
@@ -304,7 +305,12 @@ fn change(lease: &Lease, kind: u8, progress: Progress, state: Option<Bytes>) -> 
         4 => Change::Assign { seen: Seen::exactly(lease), to: None },
         5 => Change::Assign { seen: Seen::default(), to: Some(worker(2)) },
         6 => Change::Offer { owner: lease.owner.clone().unwrap_or_else(|| worker(1)), to: worker(2) },
-        7 => Change::Commit(Commit { tenure: lease.tenure, incarnation: lease.incarnation, commitment }),
+        7 => Change::Commit(Commit {
+            tenure: lease.tenure,
+            incarnation: lease.incarnation,
+            after: lease.progress.clone(),
+            commitment,
+        }),
         8 => Change::Seek { counter: lease.counter, progress, origin: Origin::At(Timestamp::EPOCH) },
         9 => Change::Children([ShardId::numbered(9)].into()),
         _ => Change::Range(HashRange::FULL),
