@@ -258,7 +258,7 @@ impl Worker {
         self.wall = wall;
         self.hold(now);
         self.end_if_due(now);
-        if self.beating.is_none() && now >= self.beat_at && !self.has_left() {
+        if self.beating.is_none() && now >= self.beat_at && !self.has_left() && !self.superseded {
             self.row.beat += 1;
             self.beating = Some(now);
             self.actions.push_back(Action::Beat(self.row.clone()));
@@ -278,7 +278,7 @@ impl Worker {
         }
         let held = self.held.values().filter_map(Held::wake_at).min();
         let observe = (!self.observing && self.moving.is_empty()).then(|| self.observation_due(now));
-        let beat = self.beating.is_none().then_some(self.beat_at);
+        let beat = (self.beating.is_none() && !self.superseded).then_some(self.beat_at);
         let ending = self.ending_due();
         let stalls = self.stall_due();
         let listing = self.listing_due().filter(|_| self.seen.is_some());

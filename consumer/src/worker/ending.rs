@@ -77,6 +77,9 @@ impl Worker {
 
     /// Another start under this worker's name is at work.
     pub(super) fn superseded(&mut self, now: Instant) {
+        if self.superseded {
+            return;
+        }
         self.tell(Event::Superseded { worker: self.me.clone() });
         self.superseded = true;
         self.ending = Some(Ending { since: now, drains: false, told: true, struck: false });
