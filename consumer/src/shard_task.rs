@@ -100,6 +100,7 @@ impl<M: MakeHandler> ShardTask<M> {
                         self.leave(&mut handler).await;
                         break Outcome::Stopped;
                     }
+                    self.recall();
                     self.read_row().await;
                 }
             }
@@ -419,6 +420,15 @@ impl<M: MakeHandler> ShardTask<M> {
         Ok(())
     }
 
+    /// What the handler before put beside its checkpoints is the next one's.
+    fn recall(&mut self) {
+        let state = self.inner.lock();
+        if let Some(row) = state.worker.row(&self.lease.key).filter(|row| row.tenure == self.lease.tenure) {
+            self.lease.state.clone_from(&row.state);
+            self.lease.pending.clone_from(&row.pending);
+        }
+    }
+
     /// What the application wrote in transactions of its own counts, told or not.
     async fn read_row(&mut self) {
         if self.link.has_tickets()
@@ -426,6 +436,7 @@ impl<M: MakeHandler> ShardTask<M> {
             && row.tenure == self.lease.tenure
         {
             self.link.catch_up(&row.progress);
+            (self.lease.state, self.lease.pending) = (row.state, row.pending);
         }
     }
 

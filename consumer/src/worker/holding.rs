@@ -484,6 +484,11 @@ impl Worker {
         self.held.get(key)?.tenure.as_ref().map(|tenure| tenure.row().tenure)
     }
 
+    /// The row of a lease that is held, as the last answer told it.
+    pub(crate) fn row(&self, key: &LeaseKey) -> Option<&Lease> {
+        self.held.get(key)?.tenure.as_ref().map(Tenure::row)
+    }
+
     /// How far the row is known to be.
     pub(crate) fn written(&self, key: &LeaseKey) -> Option<Progress> {
         self.held.get(key)?.tenure.as_ref().map(|tenure| tenure.progress().clone())
