@@ -18,6 +18,10 @@ use tokio::time::Instant;
 /// A worker that gave no sign for so long is struck off.
 const STALE: Duration = Duration::from_secs(3600);
 
+/// A row that has served stays for so long. A leader's attempt to make it that is still on its way finds it there; it
+/// would be made anew, and the shard be read from its oldest record once more.
+const SERVED: Duration = Duration::from_secs(60);
+
 impl Worker {
     /// Keeps the lock.
     pub(super) fn lead(&mut self, now: Instant) {
@@ -181,8 +185,12 @@ impl Worker {
         };
         let stale: Vec<WorkerRow> = seen.workers.iter().filter(stale).cloned().collect();
         let leases: Vec<Lease> = seen.leases.values().cloned().collect();
-        let finished: Vec<Lease> =
-            if self.rules.cleanup { clean::finished(&leases).into_iter().cloned().collect() } else { Vec::new() };
+        let is_old = |lease: &&Lease| self.watch.lease_still(now, &lease.key) >= SERVED;
+        let finished: Vec<Lease> = if self.rules.cleanup {
+            clean::finished(&leases).into_iter().filter(is_old).cloned().collect()
+        } else {
+            Vec::new()
+        };
         self.actions.extend(stale.into_iter().map(Action::Strike));
         for lease in finished {
             self.tell(Event::Cleaned { key: lease.key.clone() });
