@@ -64,6 +64,8 @@ pub(crate) enum Purpose {
     Hold,
     /// To let go of one.
     Release,
+    /// To begin a new tenure of one that this worker has lost sight of.
+    Regain,
     /// To move one, as leader.
     Move,
 }

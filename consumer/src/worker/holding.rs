@@ -6,6 +6,7 @@ use super::action::{Action, Order, Outcome, Purpose, Unwritten};
 use super::{Busy, Held, Life, Worker};
 use crate::event::{Doing, Event, LossReason};
 use crate::tenure::{Learned, Tenure};
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use tailwater_store::{Applied, Change, Commitment, Error, Lease, LeaseKey, Progress, Seen, Wish, Written};
 use tokio::time::Instant;
@@ -65,6 +66,7 @@ impl Worker {
         match purpose {
             Purpose::Hold => self.held_on(now, key, outcome),
             Purpose::Release => self.released(now, key, outcome),
+            Purpose::Regain => self.regained(now, key, outcome),
             Purpose::Move => self.moved(now, key, outcome),
         }
     }
@@ -113,7 +115,7 @@ impl Worker {
             return;
         }
         let me = &self.me;
-        let (mut mine, mut left_over, mut handed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut mine, mut lost, mut left_over, mut handed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for lease in seen.leases.values().filter(|lease| !lease.is_ended()) {
             let is_free = !self.held.contains_key(&lease.key);
             if !self.row.streams.contains(&lease.key.stream) {
@@ -124,7 +126,15 @@ impl Worker {
                 continue;
             }
             match (&lease.owner, &lease.handoff_from) {
-                (Some(owner), None) if owner == me && is_free => mine.push(lease.clone()),
+                (Some(owner), None) if owner == me && is_free => match lease.incarnation.cmp(&self.incarnation) {
+                    Ordering::Less => mine.push(lease.clone()),
+                    Ordering::Equal => lost.push(lease.clone()),
+                    // By a newer start, unless its number is of a count that was begun anew since.
+                    Ordering::Greater if self.watch.lease_still(now, &lease.key) > self.rules.pace.failover => {
+                        lost.push(lease.clone());
+                    }
+                    Ordering::Greater => {}
+                },
                 // I was to hand it over, and was started anew: nothing of it is left here.
                 (Some(_), Some(from)) if from == me && is_free => left_over.push(lease.clone()),
                 (Some(_), Some(from)) if from == me => handed.push(lease.clone()),
@@ -133,6 +143,11 @@ impl Worker {
         }
         for lease in mine {
             self.adopt(now, lease);
+        }
+        // What the tenure before left on its way must not count in the next.
+        for lease in lost {
+            let change = Change::Assign { seen: Seen::exactly(&lease), to: Some(self.me.clone()) };
+            self.actions.push_back(Action::Write { key: lease.key, change, purpose: Purpose::Regain });
         }
         for lease in left_over {
             let to = lease.handoff_from.as_ref().and(lease.owner.clone());
@@ -157,6 +172,25 @@ impl Worker {
         self.heed_pauses(now);
         self.check_parents(now);
         self.hold(now);
+    }
+
+    /// Whether a new tenure has begun of a lease that was lost sight of.
+    fn regained(&mut self, now: Instant, key: &LeaseKey, outcome: Result<Applied, Error>) {
+        match outcome {
+            Ok(Applied::Done(row)) if !self.held.contains_key(key) => {
+                if let Some(seen) = &mut self.seen {
+                    seen.leases.insert(key.clone(), row.clone());
+                }
+                // Who leaves lets go of it as of all others.
+                if self.ending.is_none_or(|ending| !ending.told) {
+                    self.adopt(now, row);
+                    self.hold(now);
+                }
+            }
+            Ok(Applied::Done(_)) => {}
+            Ok(Applied::Refused(_)) => self.observe_at = now,
+            Err(error) => self.tell_failure("a lease that was lost", &error),
+        }
     }
 
     fn adopt(&mut self, now: Instant, lease: Lease) {
