@@ -174,6 +174,18 @@ struct Ending {
     told: bool,
     /// Whether the worker has been struck off, and nothing is left to do.
     struck: bool,
+    last_look: Look,
+}
+
+/// The last look at everything: a lease may have been given to a worker that did not know of it yet when it left.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Look {
+    /// It is still to be asked for.
+    Wanted,
+    /// It is under way.
+    Asked,
+    /// What is mine is known.
+    Done,
 }
 
 impl Worker {
@@ -267,6 +279,7 @@ impl Worker {
         self.list_streams(now);
         if !self.observing && now >= self.observation_due(now) && self.moving.is_empty() && !self.has_left() {
             self.observing = true;
+            self.begin_last_look();
             self.actions.push_back(Action::Observe);
         }
     }
@@ -335,6 +348,7 @@ impl Worker {
             Err(error) => {
                 // A store that is away is asked again sooner than one that answers.
                 self.observe_at = now + self.rules.pace.renewal / 4;
+                self.end_last_look(now, false);
                 return self.tell_failure("everything", &error);
             }
         };
@@ -361,6 +375,7 @@ impl Worker {
         let leases = listing.leases.into_iter().map(|lease| (lease.key.clone(), lease)).collect();
         self.seen = Some(SeenAll { leases, workers, lock, group });
         self.planned = false;
+        self.end_last_look(now, true);
         self.look_over(now);
         self.lead_on(now);
     }

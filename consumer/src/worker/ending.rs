@@ -1,10 +1,10 @@
 //! The way out: leases are offered to others while they are still handled, then finished and let go, then the worker is
 //! struck off. A worker that finds another in its place just stops.
 
-use super::action::{Action, Order};
-use super::{Ending, Life, Worker};
+use super::action::{Action, Order, Purpose};
+use super::{Ending, Life, Look, Worker};
 use crate::event::{Event, LossReason};
-use tailwater_store::LeaseKey;
+use tailwater_store::{Change, Lease, LeaseKey, Seen};
 use tokio::time::Instant;
 
 impl Worker {
@@ -18,7 +18,7 @@ impl Worker {
             }
             return;
         }
-        self.ending = Some(Ending { since: now, drains, told: false, struck: false });
+        self.ending = Some(Ending { since: now, drains, told: false, struck: false, last_look: Look::Wanted });
         self.row.is_leaving = true;
         (self.beat_at, self.observe_at) = (now, now);
         self.hasten(now);
@@ -45,13 +45,70 @@ impl Worker {
                 self.tell(Event::Following);
             }
         }
-        if self.held.is_empty() && self.moving.is_empty() && self.beating.is_none() {
-            if let Some(ending) = self.ending.as_mut().filter(|ending| ending.told && !ending.struck) {
+        // Others know by now that it leaves, or were told so in vain.
+        let is_told = self.superseded || (self.beating.is_none() && self.beat_at > ending.since);
+        if !self.held.is_empty() || !self.moving.is_empty() || !is_told || self.has_left_over() {
+            return;
+        }
+        let Some(ending) = self.ending.as_mut().filter(|ending| ending.told && !ending.struck) else { return };
+        match ending.last_look {
+            Look::Done => {
                 ending.struck = true;
                 if !self.superseded {
                     self.actions.push_back(Action::Strike(self.row.clone()));
                 }
             }
+            Look::Wanted => self.observe_at = self.observe_at.min(now),
+            Look::Asked => {}
+        }
+    }
+
+    /// Everything is looked at, perhaps for the last time.
+    pub(super) fn begin_last_look(&mut self) {
+        let is_told = self.beating.is_none();
+        if let Some(ending) = self.ending.as_mut().filter(|ending| ending.told && is_told && self.held.is_empty()) {
+            ending.last_look = Look::Asked;
+        }
+    }
+
+    /// Everything was looked at, or could not be.
+    pub(super) fn end_last_look(&mut self, now: Instant, done: bool) {
+        let Some(ending) = self.ending.as_mut().filter(|ending| ending.last_look == Look::Asked) else { return };
+        ending.last_look = if done { Look::Done } else { Look::Wanted };
+        if done {
+            self.let_go_of_left_over();
+            self.end_if_due(now);
+        }
+    }
+
+    /// What this worker was given while it was leaving.
+    fn left_over(&self) -> impl Iterator<Item = &Lease> {
+        let leases = self.seen.iter().flat_map(|seen| seen.leases.values());
+        leases.filter(|lease| {
+            !lease.is_ended() && lease.actual_owner() == Some(&self.me) && !self.held.contains_key(&lease.key)
+        })
+    }
+
+    fn has_left_over(&self) -> bool {
+        !self.superseded
+            && self.ending.is_some_and(|ending| ending.last_look == Look::Done)
+            && self.left_over().next().is_some()
+    }
+
+    fn let_go_of_left_over(&mut self) {
+        let left_over: Vec<Lease> = self.left_over().cloned().collect();
+        for lease in left_over {
+            let to = lease.handoff_from.as_ref().and(lease.owner.clone());
+            let change = Change::Assign { seen: Seen::exactly(&lease), to };
+            self.actions.push_back(Action::Write { key: lease.key, change, purpose: Purpose::Release });
+        }
+    }
+
+    /// What is left could not be let go: perhaps it is not mine any more.
+    pub(super) fn look_again(&mut self, now: Instant, failed: bool) {
+        if let Some(ending) = self.ending.as_mut().filter(|ending| ending.last_look == Look::Done && !ending.struck) {
+            ending.last_look = Look::Wanted;
+            self.observe_at = if failed { now + self.rules.pace.renewal / 4 } else { now };
         }
     }
 
@@ -82,7 +139,8 @@ impl Worker {
         }
         self.tell(Event::Superseded { worker: self.me.clone() });
         self.superseded = true;
-        self.ending = Some(Ending { since: now, drains: false, told: true, struck: false });
+        let last_look = Look::Done;
+        self.ending = Some(Ending { since: now, drains: false, told: true, struck: false, last_look });
         let keys: Vec<LeaseKey> = self.held.keys().cloned().collect();
         for key in keys {
             self.lose(&key, LossReason::Taken);

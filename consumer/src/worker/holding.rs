@@ -344,10 +344,14 @@ impl Worker {
                 self.held.remove(key);
             }
         }
-        if let Ok(Applied::Done(row)) = outcome
-            && let Some(seen) = &mut self.seen
-        {
-            seen.leases.insert(key.clone(), row);
+        match outcome {
+            Ok(Applied::Done(row)) => {
+                if let Some(seen) = &mut self.seen {
+                    seen.leases.insert(key.clone(), row);
+                }
+            }
+            Ok(Applied::Refused(_)) => self.look_again(now, false),
+            Err(_) => self.look_again(now, true),
         }
         if let Some(to) = to {
             self.hasten(now);
