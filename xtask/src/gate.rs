@@ -14,9 +14,12 @@ const COMBINATIONS: &[&str] = &[
     "-p tailwater-wire --no-default-features",
     "-p tailwater-client --no-default-features",
     "-p tailwater-producer --no-default-features",
+    "-p tailwater-store --no-default-features",
+    "-p tailwater-consumer --no-default-features",
     "-p tailwater-broker --no-default-features",
     "-p tailwater --no-default-features --features broker",
     "-p tailwater --no-default-features --features producer",
+    "-p tailwater --no-default-features --features consumer",
 ];
 
 /// What is published, in an order in which each needs only those before it.
@@ -25,6 +28,8 @@ const PACKAGES: &[&str] = &[
     "tailwater-wire",
     "tailwater-client",
     "tailwater-producer",
+    "tailwater-store",
+    "tailwater-consumer",
     "tailwater-broker",
     "tailwater",
     "tailwater-cli",
