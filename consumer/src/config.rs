@@ -533,3 +533,60 @@ impl fmt::Debug for Config {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_tells_every_setting_and_its_default() {
+        let settings = Settings::default();
+        let debug = |value: &dyn fmt::Debug| format!("`{value:?}`");
+        let defaults = [
+            ("worker", "a random name".to_owned()),
+            ("stream", "none".to_owned()),
+            ("failover", debug(&settings.failover)),
+            ("observation", "as often as leases are renewed".to_owned()),
+            ("lock_lease", debug(&settings.lock_lease)),
+            ("handoff", debug(&settings.handoff)),
+            ("audit", debug(&settings.audit)),
+            ("strategy", debug(&settings.strategy)),
+            ("moves_at_most", debug(&settings.moves_at_most)),
+            ("hold_at_least", debug(&settings.hold_at_least)),
+            ("leases_max", "no limit".to_owned()),
+            ("cleanup", debug(&settings.cleanup)),
+            ("checkpointing", debug(&settings.checkpointing)),
+            ("checkpoint_linger", format!("{}, at most the time between renewals", debug(&settings.checkpoint_linger()))),
+            ("on_failure", debug(&settings.on_failure)),
+            ("waits", format!("`{:?}`, `{:?}`", settings.first_wait, settings.longest_wait)),
+            ("on_stray", debug(&settings.on_stray)),
+            ("budget", debug(&settings.budget)),
+            ("floor", debug(&settings.floor)),
+            ("batch_bytes", debug(&settings.batch_bytes)),
+            ("idle", debug(&settings.idle)),
+            ("paced", debug(&settings.paced)),
+            ("stall", format!("`{:?}`, `{:?}`", settings.fetch_stall, settings.handler_stall)),
+            ("store_timeout", "a third of the failover time".to_owned()),
+            ("renewing", debug(&settings.renewing)),
+            ("listener", "none".to_owned()),
+            ("metrics", "none".to_owned()),
+            ("clock", "the system's".to_owned()),
+            ("seed", "another each time".to_owned()),
+        ];
+        assert_eq!((settings.observation(), settings.store_timeout()), (settings.renewal(), settings.renewal()));
+        let page = include_str!("../../docs/configuration-consumer.md");
+        for (name, default) in &defaults {
+            assert!(page.contains(&format!("| `with_{name}` | {default} |")), "{name}: {default}");
+        }
+        let source = include_str!("config.rs");
+        let setters = source.matches(concat!("pub fn", " with_")).count();
+        assert_eq!(setters, defaults.len(), "every setter stands here and on the page");
+    }
+
+    #[test]
+    fn the_default_is_right() {
+        assert_eq!(Config::new("group".parse().unwrap()).faults(), []);
+        let second = Duration::from_secs(1);
+        assert_eq!(Config::new("group".parse().unwrap()).with_failover(second).faults(), []);
+    }
+}
