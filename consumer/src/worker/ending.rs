@@ -54,8 +54,11 @@ impl Worker {
         match ending.last_look {
             Look::Done => {
                 ending.struck = true;
+                // As it was seen: of a sign of life whose answer was lost it is not known whether it stands there.
+                let seen = self.seen.iter().flat_map(|seen| &seen.workers);
+                let mine = seen.filter(|row| row.worker == self.me && row.incarnation == self.incarnation);
                 if !self.superseded {
-                    self.actions.push_back(Action::Strike(self.row.clone()));
+                    self.actions.extend(mine.cloned().map(Action::Strike));
                 }
             }
             Look::Wanted => self.observe_at = self.observe_at.min(now),

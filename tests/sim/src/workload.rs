@@ -29,7 +29,7 @@ struct Crowd {
     chance: fastrand::Rng,
     processes: Vec<Process>,
     /// Those that are on their way out.
-    leaving: Vec<(usize, JoinHandle<Ended>)>,
+    leaving: Vec<(usize, String, JoinHandle<Ended>)>,
     /// Names under which somebody was started while another still was.
     twins: Vec<String>,
     summary: Summary,
@@ -205,14 +205,14 @@ impl Crowd {
                     let within = millis(&mut self.chance, 20_000, 60_000);
                     self.note(&process, "drains");
                     let leaving = tokio::spawn(process.running.drain(within));
-                    self.leaving.push((process.number, leaving));
+                    self.leaving.push((process.number, process.name, leaving));
                 }
             }
             Deed::Stop => {
                 if let Some(process) = self.pick() {
                     self.note(&process, "stops");
                     let leaving = tokio::spawn(process.running.stop());
-                    self.leaving.push((process.number, leaving));
+                    self.leaving.push((process.number, process.name, leaving));
                 }
             }
             Deed::Crash => {
@@ -297,7 +297,9 @@ impl Crowd {
     async fn start(&mut self, name: Option<String>) {
         let free = (0..).map(|number| format!("w{number}"));
         let name = name.or_else(|| {
-            let mut free = free.filter(|name| self.processes.iter().all(|process| process.name != *name));
+            let leaves = |name: &String| self.leaving.iter().any(|(_, other, left)| other == name && !left.is_finished());
+            let mut free = free
+                .filter(|name| self.processes.iter().all(|process| process.name != *name) && !leaves(name));
             free.nth(self.chance.usize(..2))
         });
         let name = name.unwrap_or_default();
@@ -330,7 +332,9 @@ impl Crowd {
             }
             self.use_kept();
             let here: Vec<usize> = self.processes.iter().map(|process| process.number).collect();
-            let Some(undone) = oracle::undone(&self.world, &here) else { break };
+            let leaves = (self.leaving.iter().find(|(_, _, left)| !left.is_finished()))
+                .map(|(number, _, _)| format!("p{number} still leaves"));
+            let Some(undone) = leaves.or_else(|| oracle::undone(&self.world, &here)) else { break };
             if Instant::now() > limit {
                 return Err(format!("{undone}, although nothing has gone wrong for {:?}", oracle::PATIENCE));
             }
@@ -349,7 +353,7 @@ impl Crowd {
                 return Err(format!("p{} does not leave in time", process.number));
             }
         }
-        for (number, leaving) in std::mem::take(&mut self.leaving) {
+        for (number, _, leaving) in std::mem::take(&mut self.leaving) {
             match timeout(Duration::from_secs(120), leaving).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(fault)) => return Err(format!("p{number} cannot leave: {fault}")),
