@@ -259,6 +259,10 @@ impl Tenure {
             self.put_back(writing);
             return Learned::Again { hand_over };
         }
+        // What was seen of the row was older than a tenure of mine that is over: the next look tells what is to be done.
+        if !self.is_adopted() && (row.incarnation == self.me.1 || row.is_ended()) {
+            return Learned::Lost;
+        }
         // Not renewed yet, and what was seen of the row was old; or only the handoff stood in the way.
         if !self.is_adopted() || (hand_over && row.counter == self.row.counter) {
             self.take(row);
