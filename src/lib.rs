@@ -27,3 +27,6 @@ pub use tailwater_broker as broker;
 
 #[cfg(all(feature = "broker", feature = "client"))]
 pub mod local;
+
+#[cfg(all(feature = "broker", feature = "consumer"))]
+pub mod testing;

@@ -556,7 +556,10 @@ mod tests {
             ("leases_max", "no limit".to_owned()),
             ("cleanup", debug(&settings.cleanup)),
             ("checkpointing", debug(&settings.checkpointing)),
-            ("checkpoint_linger", format!("{}, at most the time between renewals", debug(&settings.checkpoint_linger()))),
+            (
+                "checkpoint_linger",
+                format!("{}, at most the time between renewals", debug(&settings.checkpoint_linger())),
+            ),
             ("on_failure", debug(&settings.on_failure)),
             ("waits", format!("`{:?}`, `{:?}`", settings.first_wait, settings.longest_wait)),
             ("on_stray", debug(&settings.on_stray)),

@@ -86,7 +86,7 @@ pub(crate) fn noting(seen: &Seen, worker: &str) -> Act {
 
 /// Starts a worker whose handlers do this.
 pub(crate) async fn start_acting(world: &World, config: Config, act: Act) -> (Running, Calls) {
-    start_on(world, world.store.clone(), config, act).await
+    start_on(world, world.orders.store(), config, act).await
 }
 
 /// The same on another store.
@@ -99,7 +99,7 @@ pub(crate) async fn start_on(
     let calls = Calls::default();
     let told = calls.clone();
     let make = move |_: &Begin| Acting { act: Arc::clone(&act), calls: told.clone() };
-    let running = Consumer::new(world.client.clone(), store, config).unwrap().run(make).await.unwrap();
+    let running = Consumer::new(world.orders.client(), store, config).unwrap().run(make).await.unwrap();
     (running, calls)
 }
 

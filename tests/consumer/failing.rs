@@ -54,7 +54,7 @@ async fn a_handler_that_fails_gets_the_same_records_until_it_does_not() {
 async fn a_failing_shard_stops_alone_if_so_chosen_and_goes_on_when_the_worker_is_started_again() {
     let world = World::new(2).await;
     world.put(0, 200).await;
-    let poisoned = world.open_shards().await[0].shard_id.clone();
+    let poisoned = world.orders.shards().await[0].clone();
     let (seen, bad) = (world.seen.clone(), poisoned.clone());
     let act: Act = Arc::new(move |batch| {
         let fails = *batch.shard() == bad;
@@ -90,7 +90,7 @@ async fn a_failing_handler_stops_the_worker_if_so_chosen() {
     let (running, _) = start_acting(&world, config, Arc::new(|_| Box::pin(async { Err("poison".into()) }))).await;
     let ended = running.ended().await;
     assert!(matches!(&ended.fault, Some(Error::Handler { reason, .. }) if reason == "poison"), "{ended:?}");
-    let rows = world.store.leases(&"group".parse().unwrap()).await.unwrap().leases;
+    let rows = world.orders.store().leases(&"group".parse().unwrap()).await.unwrap().leases;
     assert!(rows.iter().all(|row| row.owner.is_none() && !row.progress.has_begun()), "{rows:?}");
 }
 
@@ -164,7 +164,7 @@ async fn checkpoints_go_forward_only_and_never_beyond_what_was_delivered() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_away_for_a_minute_costs_the_leases_and_no_records() {
     let world = World::new(2).await;
-    let store = Switched::new(world.store.clone());
+    let store = Switched::new(world.orders.store());
     let act = noting(&world.seen, "one");
     let (running, calls) = start_on(&world, store.clone(), world.config("one"), act).await;
     world.put(0, 100).await;
@@ -198,15 +198,18 @@ async fn of_two_workers_with_one_name_the_later_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn clocks_that_are_an_hour_off_move_no_beginning() {
-    for off in [-3_600_000_i64, 3_600_000] {
+    let hour = Duration::from_secs(3600);
+    for is_ahead in [false, true] {
         let world = World::new(2).await;
+        let right = world.orders.clock();
+        let clock = if is_ahead { right.ahead(hour) } else { right.behind(hour) };
         world.put(0, 50).await;
         sleep(Duration::from_secs(60)).await;
         let config = Config::new("group".parse().unwrap())
             .with_worker("one".parse().unwrap())
-            .with_stream(world.stream.clone(), Start::Latest)
+            .with_stream(world.orders.name().clone(), Start::Latest)
             .with_renewing(Renewing::SameRuntime)
-            .with_clock(world.clock.clone().skewed(off))
+            .with_clock(clock)
             .with_seed(1);
         let (running, _) = start_acting(&world, config, noting(&world.seen, "one")).await;
         world.put(50, 50).await;
@@ -223,9 +226,9 @@ async fn what_is_put_between_the_making_of_a_row_and_its_first_reading_is_not_sk
     let config = |name: &str| {
         Config::new("group".parse().unwrap())
             .with_worker(name.parse().unwrap())
-            .with_stream(world.stream.clone(), Start::Latest)
+            .with_stream(world.orders.name().clone(), Start::Latest)
             .with_renewing(Renewing::SameRuntime)
-            .with_clock(world.clock.clone())
+            .with_clock(world.orders.clock())
             .with_seed(1)
     };
     let (running, calls) = start_acting(&world, config("one"), noting(&world.seen, "one")).await;
@@ -248,8 +251,8 @@ async fn a_wrong_configuration_is_told_whole_before_anything_starts() {
         .with_budget(1)
         .with_batch_bytes(0)
         .with_leases_max(0)
-        .with_stream(world.stream.clone(), Start::Latest);
-    let Err(Error::Config { faults }) = Consumer::new(world.client.clone(), MemoryStore::new(), config) else {
+        .with_stream(world.orders.name().clone(), Start::Latest);
+    let Err(Error::Config { faults }) = Consumer::new(world.orders.client(), MemoryStore::new(), config) else {
         panic!("it was taken")
     };
     let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
@@ -263,9 +266,10 @@ async fn a_stream_that_is_not_there_is_told_before_anything_starts() {
     let world = World::new(1).await;
     let config = Config::new("group".parse().unwrap())
         .with_stream("nowhere".parse::<tailwater::record::StreamName>().unwrap(), Start::Latest);
-    let started = Consumer::new(world.client.clone(), world.store.clone(), config).unwrap().run(|_: &_| Nothing).await;
+    let started =
+        Consumer::new(world.orders.client(), world.orders.store(), config).unwrap().run(|_: &_| Nothing).await;
     assert!(matches!(started, Err(Error::Stream { .. })), "{started:?}");
-    assert!(world.store.workers(&"group".parse().unwrap()).await.unwrap().is_empty());
+    assert!(world.orders.store().workers(&"group".parse().unwrap()).await.unwrap().is_empty());
 }
 
 struct Nothing;
@@ -328,7 +332,7 @@ fn a_handler_that_blocks_its_thread_costs_no_lease() {
         let world = World::new(1).await;
         world.put(0, 10).await;
         let (tell, renewed) = std::sync::mpsc::channel();
-        let store = Switched { renewed: Some(tell), ..Switched::new(world.store.clone()) };
+        let store = Switched { renewed: Some(tell), ..Switched::new(world.orders.store()) };
         let config = world.config("one").with_renewing(Renewing::OwnThread).with_failover(Duration::from_secs(1));
         let (seen, renewed) = (world.seen.clone(), Mutex::new(renewed));
         let act: Act = Arc::new(move |batch| {

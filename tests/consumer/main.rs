@@ -6,3 +6,4 @@ mod acting;
 mod failing;
 mod reading;
 mod support;
+mod testing;

@@ -23,7 +23,7 @@ impl Handler for Noting {
 
 pub(crate) async fn start(world: &World, worker: &str) -> Running {
     let (seen, name) = (world.seen.clone(), worker.to_owned());
-    let consumer = Consumer::new(world.client.clone(), world.store.clone(), world.config(worker)).unwrap();
+    let consumer = Consumer::new(world.orders.client(), world.orders.store(), world.config(worker)).unwrap();
     consumer.run(move |_: &_| Noting { seen: seen.clone(), worker: name.clone() }).await.unwrap()
 }
 
@@ -81,17 +81,12 @@ async fn splits_and_merges_lose_nothing_and_keep_the_order_of_keys() {
     for round in 0..4 {
         world.put(put, 300).await;
         put += 300;
-        let shards = world.open_shards().await;
+        let shards = world.orders.shards().await;
         if round % 2 == 0 {
-            world.split(&shards[0].shard_id).await;
+            world.orders.split(&shards[0]).await;
         } else {
-            let [lower, upper] = &shards[shards.len() - 2..] else { panic!("two shards at least") };
-            let (lower, upper) = if lower.hash_key_range.ending_hash_key < upper.hash_key_range.starting_hash_key {
-                (lower, upper)
-            } else {
-                (upper, lower)
-            };
-            world.merge(&lower.shard_id, &upper.shard_id).await;
+            let [.., lower, upper] = &shards[..] else { panic!("two shards at least") };
+            world.orders.merge(lower, upper).await;
         }
     }
     world.put(put, 300).await;

@@ -79,7 +79,8 @@ impl Hand {
             state.note(format_args!("p{} begins {shard} behind {:?}", store.process, begin.from));
             state.watch.made(store.process, &shard, &begin.from);
             let is_begun = matches!(begin.from, Progress::Through { .. });
-            let is_right = begin.state.as_deref() == is_begun.then(|| beside(&begin.from)).as_deref().map(str::as_bytes);
+            let is_right =
+                begin.state.as_deref() == is_begun.then(|| beside(&begin.from)).as_deref().map(str::as_bytes);
             if store.world.plan.mode == Mode::ByHand && !is_right {
                 state.watch.violate(format_args!("p{} finds {:?} beside {:?}", store.process, begin.state, begin.from));
             }
@@ -165,7 +166,8 @@ impl Hand {
                 let mut rest = done;
                 while !rest.is_empty() {
                     let (some, after) = rest.split_at(self.chance.usize(1..=rest.len()));
-                    let to = if after.is_empty() && left.is_empty() { batch.end() } else { some[some.len() - 1].1.clone() };
+                    let to =
+                        if after.is_empty() && left.is_empty() { batch.end() } else { some[some.len() - 1].1.clone() };
                     self.transact(&checkpoint, &to, some).await?;
                     rest = after;
                 }
@@ -174,7 +176,12 @@ impl Hand {
         Self::come_to_grief(trouble)
     }
 
-    async fn transact(&self, checkpoint: &Checkpoint, to: &Progress, records: &[(usize, Progress)]) -> Result<(), Failed> {
+    async fn transact(
+        &self,
+        checkpoint: &Checkpoint,
+        to: &Progress,
+        records: &[(usize, Progress)],
+    ) -> Result<(), Failed> {
         let ticket = checkpoint.ticket(to)?;
         let items = records.iter().map(|(item, _)| *item).collect();
         let patience = self.store.world.plan.observation();

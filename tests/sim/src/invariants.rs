@@ -130,14 +130,8 @@ impl Invariants {
     /// A record is stored where it belongs.
     pub(crate) fn put(&mut self, shard: &ShardId, at: Progress, key: usize) {
         let ordinal = self.keys.entry(key).or_default();
-        let item = Item {
-            shard: shard.clone(),
-            at: at.clone(),
-            key,
-            ordinal: ordinal.0,
-            is_delivered: false,
-            effects: 0,
-        };
+        let item =
+            Item { shard: shard.clone(), at: at.clone(), key, ordinal: ordinal.0, is_delivered: false, effects: 0 };
         ordinal.0 += 1;
         if let Some(shard) = self.shards.get_mut(shard) {
             shard.items.insert(at, self.items.len());

@@ -41,10 +41,7 @@ impl Store {
         })
     }
 
-    fn call<T: Send + 'static>(
-        &self,
-        effect: impl FnOnce(&World, usize) -> T + Send + 'static,
-    ) -> Answer<'static, T> {
+    fn call<T: Send + 'static>(&self, effect: impl FnOnce(&World, usize) -> T + Send + 'static) -> Answer<'static, T> {
         let Self { world, process } = self.clone();
         Box::pin(async move {
             let fate = world.lock().weather.fate(Instant::now(), process, To::Store);

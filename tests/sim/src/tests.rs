@@ -28,7 +28,8 @@ fn one_seed_is_one_history() {
 #[test]
 #[ignore = "scan"]
 fn scan() {
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (first, seeds) = (number("FIRST", 0), number("SEEDS", 200));
     if let Ok(seed) = std::env::var("TRACE") {
         let (lived, lines) = trace(seed.parse().unwrap());
@@ -44,7 +45,14 @@ fn scan() {
         match run(seed) {
             Ok(summary) => total.add(&summary),
             Err(violation) => {
-                let kind = violation.split(" s: ").nth(1).unwrap_or(&violation).chars().filter(|c| !c.is_ascii_digit()).take(60).collect();
+                let kind = violation
+                    .split(" s: ")
+                    .nth(1)
+                    .unwrap_or(&violation)
+                    .chars()
+                    .filter(|c| !c.is_ascii_digit())
+                    .take(60)
+                    .collect();
                 kinds.entry(kind).or_insert((0, violation)).0 += 1;
             }
         }

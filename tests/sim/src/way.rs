@@ -48,8 +48,6 @@ impl Transport for Way {
             }
             if fate.lost { Err(cut(Sent::Unknown)) } else { answer }
         };
-        Box::pin(async move {
-            timeout_at(deadline, carried).await.unwrap_or(Err(cut(Sent::Unknown)))
-        })
+        Box::pin(async move { timeout_at(deadline, carried).await.unwrap_or(Err(cut(Sent::Unknown))) })
     }
 }

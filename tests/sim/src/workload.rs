@@ -1,12 +1,12 @@
 //! What happens in a history: who starts, dies, leaves and is cut off, what is put, what is split and merged.
 
+use crate::Summary;
 use crate::handler::Hand;
 use crate::oracle;
 use crate::plan::{Class, Plan, millis};
 use crate::store::Store;
 use crate::way::Way;
 use crate::world::{World, settings};
-use crate::Summary;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tailwater::client::Client;
@@ -297,9 +297,10 @@ impl Crowd {
     async fn start(&mut self, name: Option<String>) {
         let free = (0..).map(|number| format!("w{number}"));
         let name = name.or_else(|| {
-            let leaves = |name: &String| self.leaving.iter().any(|(_, other, left)| other == name && !left.is_finished());
-            let mut free = free
-                .filter(|name| self.processes.iter().all(|process| process.name != *name) && !leaves(name));
+            let leaves =
+                |name: &String| self.leaving.iter().any(|(_, other, left)| other == name && !left.is_finished());
+            let mut free =
+                free.filter(|name| self.processes.iter().all(|process| process.name != *name) && !leaves(name));
             free.nth(self.chance.usize(..2))
         });
         let name = name.unwrap_or_default();
