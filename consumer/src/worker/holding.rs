@@ -36,15 +36,19 @@ impl Worker {
     fn write(&mut self, now: Instant, key: &LeaseKey) {
         let Some(held) = self.held.get_mut(key) else { return };
         let Some(tenure) = &mut held.tenure else { return };
-        // Letting go is the last write; it waits for those before it.
-        if held.life == Life::Releasing && !tenure.has_writes() {
-            if tenure.begin_last(now) {
-                let row = tenure.row();
-                let to = row.handoff_from.as_ref().and(row.owner.clone());
-                let change = Change::Assign { seen: Seen::exactly(row), to };
-                self.actions.push_back(Action::Write { key: key.clone(), change, purpose: Purpose::Release });
+        if held.life == Life::Releasing {
+            // Letting go is the last write; it waits for those before it, which wait no longer.
+            if tenure.has_writes() {
+                tenure.hurry();
+            } else {
+                if tenure.begin_last(now) {
+                    let row = tenure.row();
+                    let to = row.handoff_from.as_ref().and(row.owner.clone());
+                    let change = Change::Assign { seen: Seen::exactly(row), to };
+                    self.actions.push_back(Action::Write { key: key.clone(), change, purpose: Purpose::Release });
+                }
+                return;
             }
-            return;
         }
         if let Some(measured) = held.measured.filter(|_| tenure.due().is_some_and(|due| due <= now)) {
             let seconds = now.saturating_duration_since(measured).as_secs_f64();

@@ -306,6 +306,20 @@ fn a_shard_is_handed_over_without_being_handled_twice_and_soon_after_its_owner_h
 }
 
 #[test]
+fn a_checkpoint_that_may_wait_does_not_hold_up_a_shard_that_is_let_go() {
+    let mut group = Group::new(1);
+    group.join("a");
+    group.until(MINUTE, Group::all_run);
+    let (now, progress) = (group.now, Progress::Through { sequence: "5".parse().unwrap(), sub_sequence: 0 });
+    let worker = &mut group.member("a").worker;
+    worker.checkpoint(now, &key(0), Commitment::new(progress.clone()));
+    worker.end(now, true);
+    let took = group.until(MINUTE, |group| group.workers["a"].worker.has_left());
+    assert_eq!(took, Duration::from_millis(50), "as long as its handler takes");
+    assert_eq!(group.row(0).progress, progress);
+}
+
+#[test]
 fn a_handler_that_does_not_finish_is_let_go_without() {
     let mut group = Group::new(2);
     group.join("a");
