@@ -252,6 +252,7 @@ impl<M: MakeHandler> ShardTask<M> {
             let span = tracing::debug_span!(
                 "records", stream = %self.lease.key.stream, shard = %self.lease.key.shard, records = batch.len(), attempt
             );
+            let before = self.link.handled();
             let tried = self.tried(handler.records(&batch).instrument(span)).await;
             let done = matches!(tried, Tried::Done);
             self.inner.lock().worker.handling(&self.lease.key, None, if done { bytes } else { 0 });
@@ -263,6 +264,10 @@ impl<M: MakeHandler> ShardTask<M> {
                 Tried::Abandoned => return Some(Served::Abandoned),
                 Tried::Panicked => return Some(Served::Panicked),
                 Tried::Failed(fault) => {
+                    // What failed now is not what failed last.
+                    if self.link.handled() > before {
+                        backoff.reset();
+                    }
                     if let Some(served) = self.failed(attempt, fault, &mut backoff).await {
                         return Some(served);
                     }

@@ -1,9 +1,13 @@
 //! Records are handled, once where nothing fails, whoever comes and goes.
 
-use crate::support::{Seen, World, until};
+use crate::support::{GROUP, Seen, World, until};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::future::ready;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tailwater::consumer::{Batch, Consumer, Handler, Running};
+use tailwater::consumer::{Batch, Consumer, Delivered, Handler, Running};
+use tokio::time::Instant;
 
 pub(crate) struct Noting {
     seen: Seen,
@@ -56,6 +60,26 @@ async fn two_workers_share_the_shards_and_one_takes_over_what_the_other_leaves()
     until("all are handled", async || world.seen.distinct().len() == 800).await;
     assert!(two.drain(Duration::from_secs(30)).await.in_time);
     assert_eq!(world.seen.count(), 800, "who leaves in order repeats nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_fail_once_each_are_not_waited_for_longer_and_longer() {
+    let world = World::new(1).await;
+    world.put(0, 40).await;
+    let consumer = Consumer::new(world.orders.client(), world.orders.store(), world.config("one")).unwrap();
+    let (failed, seen) = (Arc::new(Mutex::new(BTreeSet::new())), world.seen.clone());
+    let began = Instant::now();
+    let each = move |delivered: Delivered| {
+        let is_new = failed.lock().unwrap().insert(delivered.record.data().clone());
+        if !is_new {
+            seen.deliver("one", &delivered.shard, delivered.record.data());
+        }
+        ready(if is_new { Err("busy") } else { Ok(()) })
+    };
+    let _running = consumer.for_each(each).await.unwrap();
+    world.orders.until_handled(GROUP).await;
+    assert_eq!(world.seen.count(), 40, "what was handled does not come again");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?} for 40 short waits", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
