@@ -5,8 +5,10 @@ mod gate;
 mod interop;
 mod mutants;
 mod rivals;
+mod resharding;
 mod shell;
 mod sim;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -26,7 +28,9 @@ usage: cargo xtask TASK
   rivals codecs                 measure packing and unpacking beside prost, Python and Node
   rivals brokers [--short]      measure our broker beside every other one, by the CPU time of the server
   sim producer [--seeds N] [--first S]
-                                live through many histories of the producer's pipeline";
+                                live through many histories of the producer's pipeline
+  soak consumer [--kills N] [--seed S] [--short]
+                                kill workers that share a file of leases, and see that nothing is lost";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -51,6 +55,9 @@ fn main() -> ExitCode {
         ["mutants", "producer"] => mutants::run(""),
         ["mutants", "producer", name] => mutants::run(name),
         ["sim", "producer", rest @ ..] => sim::run(rest),
+        ["soak", "consumer", rest @ ..] => soak::run(rest),
+        // What the soak starts, and kills.
+        ["soak-worker", rest @ ..] => soak::worker::run(rest),
         _ => Err(USAGE.into()),
     };
     match done {

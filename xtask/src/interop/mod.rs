@@ -11,7 +11,7 @@ mod exchange;
 mod compare;
 pub(crate) mod model;
 pub(crate) mod brokers;
-mod ours;
+pub(crate) mod ours;
 pub(crate) mod sdks;
 pub(crate) mod kcl;
 pub(crate) mod differences;

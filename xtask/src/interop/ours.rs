@@ -1,21 +1,22 @@
 //! Our own broker, as users run it: the built program, a process of its own on a free port of the loopback address.
 //! Why not inside this process: what others' programs meet must be what is shipped, its listener and its exit included.
-//! Called by `sdks`, `kcl` and `producer`.
+//! Called by `sdks`, `kcl`, `producer` and `soak`.
 
 use crate::shell;
 use std::env;
 use std::error::Error;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
 
 /// Built once, so that all that are started are the same, whatever is edited meanwhile.
-static BUILT: OnceLock<Result<(), String>> = OnceLock::new();
+static SHIPPED: OnceLock<Result<(), String>> = OnceLock::new();
+static QUICK: OnceLock<Result<(), String>> = OnceLock::new();
 
-fn build() -> Result<(), String> {
-    let mut cargo = shell::command("cargo build --quiet --release --package tailwater-cli");
+fn build(arguments: &str) -> Result<(), String> {
+    let mut cargo = shell::command(&format!("cargo build --quiet{arguments} --package tailwater-cli"));
     shell::run(&mut cargo).map_err(|fault| fault.to_string())
 }
 
@@ -29,11 +30,20 @@ pub(crate) struct OurBroker {
 }
 
 impl OurBroker {
-    /// Builds it, starts it, and waits until it has said where it listens.
+    /// Builds it as it is shipped, starts it, and waits until it has said where it listens.
     pub(crate) fn start(extra_args: &[&str]) -> Result<Self, Box<dyn Error>> {
-        BUILT.get_or_init(build).clone()?;
-        let program = target().join("release/tailwater");
-        let mut command = Command::new(&program);
+        SHIPPED.get_or_init(|| build(" --release")).clone()?;
+        Self::spawn(&target().join("release/tailwater"), extra_args)
+    }
+
+    /// The same, built as tests are: for whom its speed does not matter.
+    pub(crate) fn start_quickly_built(extra_args: &[&str]) -> Result<Self, Box<dyn Error>> {
+        QUICK.get_or_init(|| build("")).clone()?;
+        Self::spawn(&target().join("debug/tailwater"), extra_args)
+    }
+
+    fn spawn(program: &Path, extra_args: &[&str]) -> Result<Self, Box<dyn Error>> {
+        let mut command = Command::new(program);
         command.args(["broker", "--memory", "--listen", "127.0.0.1:0"]).args(extra_args);
         let mut process = command
             .stdin(Stdio::null())

@@ -3,20 +3,16 @@
 //! first records behind a reshard when that was asked for, while those before it are under way. Called by `producer`.
 
 use super::parts::{Part, Reshard};
+use crate::resharding::{Fault, Resharding};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{HashMap, VecDeque};
-use std::error::Error;
 use std::time::Duration;
 use tailwater_client::Client;
 use tailwater_producer::{Producer, Receipt, Stored, StreamProducer, StreamStats};
-use tailwater_record::{HashKey, HashRange, ShardId, StreamName, UserRecord};
-use tailwater_wire::shapes::{
-    CreateStreamInput, DescribeStreamSummaryInput, ListShardsInput, MergeShardsInput, Shard, SplitShardInput,
-};
+use tailwater_record::{HashRange, ShardId, StreamName, UserRecord};
+use tailwater_wire::shapes::CreateStreamInput;
 use tokio::sync::watch;
-
-type Fault = Box<dyn Error + Send + Sync>;
 
 const SHARDS: u32 = 4;
 const TOGETHER_MAX: usize = 100;
@@ -44,7 +40,8 @@ pub(super) struct Listed {
 pub(super) async fn write(client: &Client, part: &Part, seed: u64, records: Vec<UserRecord>) -> Result<Written, Fault> {
     let name: StreamName = part.name.parse()?;
     client.create_stream(&CreateStreamInput::provisioned(name.clone(), SHARDS)).await?;
-    wait_until_active(client, &name).await?;
+    let shards = Resharding::new(client, &name);
+    shards.wait_until_active().await?;
 
     let producer = Producer::new(client.clone(), part.config(seed))?;
     let stream = producer.stream(name.clone());
@@ -52,21 +49,21 @@ pub(super) async fn write(client: &Client, part: &Part, seed: u64, records: Vec<
     let (reached, reaches) = watch::channel(0);
     let (asked, asks) = watch::channel(0);
     let putting = Putting { stream: &stream, part, chance: StdRng::seed_from_u64(seed), reached, asks };
-    let resharding = reshard_all(client, &name, part.reshards, reaches, asked);
+    let resharding = reshard_all(&shards, part.reshards, reaches, asked);
     let (stored, ()) = tokio::try_join!(putting.run(&records), resharding)?;
     let closed = producer.close(PATIENCE).await;
     let count = records.len() as u64;
     if (closed.accepted, closed.stored, closed.failed) != (count, count, 0) {
         return Err(format!("{count} records were put, and the producer closed with {closed:?}").into());
     }
-    let mut shards = HashMap::new();
-    for shard in list(client, &name).await? {
+    let mut listed = HashMap::new();
+    for shard in shards.list().await? {
         let closed = shard.sequence_number_range.ending_sequence_number.is_some();
         let came_and_went = closed && shard.parent_shard_id.is_some();
         let range = HashRange::try_from(&shard.hash_key_range)?;
-        shards.insert(shard.shard_id, Listed { range, came_and_went });
+        listed.insert(shard.shard_id, Listed { range, came_and_went });
     }
-    Ok(Written { records, stored, shards, stats: stream.stats() })
+    Ok(Written { records, stored, shards: listed, stats: stream.stats() })
 }
 
 struct Putting<'p> {
@@ -125,60 +122,21 @@ async fn told(number: usize, receipt: Receipt) -> Result<Stored, String> {
 
 /// Does one after the other, each when the putting has come so far.
 async fn reshard_all(
-    client: &Client,
-    name: &StreamName,
+    shards: &Resharding<'_>,
     reshards: &[Reshard],
     mut reaches: watch::Receiver<usize>,
     asked: watch::Sender<usize>,
 ) -> Result<(), Fault> {
     for (number, reshard) in (1..).zip(reshards) {
         reaches.wait_for(|reached| *reached >= number).await?;
-        let open = open(list(client, name).await?)?;
+        let open = shards.open().await?;
         let shard = |place: usize| open.get(place).cloned().ok_or_else(|| format!("there is no open shard {place}"));
-        let stream_name = Some(name.clone());
         match *reshard {
-            Reshard::Split(place) => {
-                let (range, shard_to_split) = shard(place)?;
-                let (start, end) = (range.start().number(), range.end().number());
-                let new_starting_hash_key = HashKey::new(start + (end - start) / 2 + 1);
-                let input = SplitShardInput { stream_name, shard_to_split, new_starting_hash_key, stream_arn: None };
-                client.split_shard(&input).await?;
-            }
-            Reshard::Merge(place) => {
-                let (shard_to_merge, adjacent_shard_to_merge) = (shard(place)?.1, shard(place + 1)?.1);
-                let input = MergeShardsInput { stream_name, shard_to_merge, adjacent_shard_to_merge, stream_arn: None };
-                client.merge_shards(&input).await?;
-            }
+            Reshard::Split(place) => shards.split(shard(place)?).await?,
+            Reshard::Merge(place) => shards.merge(shard(place)?.1, shard(place + 1)?.1).await?,
         }
         asked.send_replace(number);
-        wait_until_active(client, name).await?;
+        shards.wait_until_active().await?;
     }
     Ok(())
-}
-
-async fn wait_until_active(client: &Client, name: &StreamName) -> Result<(), Fault> {
-    let stream = DescribeStreamSummaryInput { stream_name: Some(name.clone()), stream_arn: None };
-    client.wait_until_active(&stream, PATIENCE).await?;
-    Ok(())
-}
-
-/// All shards, closed ones too.
-async fn list(client: &Client, name: &StreamName) -> Result<Vec<Shard>, Fault> {
-    let mut pages = client.pages(ListShardsInput { stream_name: Some(name.clone()), ..Default::default() });
-    let mut shards = Vec::new();
-    while let Some(page) = pages.next().await? {
-        shards.extend(page.shards.unwrap_or_default());
-    }
-    Ok(shards)
-}
-
-/// Those that take records, by their hash keys.
-fn open(mut shards: Vec<Shard>) -> Result<Vec<(HashRange, ShardId)>, Fault> {
-    shards.retain(|shard| shard.sequence_number_range.ending_sequence_number.is_none());
-    let mut open = Vec::with_capacity(shards.len());
-    for shard in shards {
-        open.push((HashRange::try_from(&shard.hash_key_range)?, shard.shard_id));
-    }
-    open.sort_by_key(|(range, _)| *range);
-    Ok(open)
 }
