@@ -361,7 +361,8 @@ impl Config {
         self
     }
 
-    /// How many bytes of records may be in memory, of all shards together; at least 10 MiB, by default 256 MiB. In the KCL
+    /// How many bytes of records may be in memory, of all shards together; at least 12 MiB, so that the
+    /// largest answer fits, by default 256 MiB. In the KCL
     /// 8 MiB and more for each shard.
     #[must_use]
     pub fn with_budget(mut self, bytes: u64) -> Self {
@@ -472,7 +473,7 @@ impl Config {
         check(settings.checkpoint_linger() < failover, "checkpoint_linger", "be less than the failover time");
         let grows = !settings.first_wait.is_zero() && settings.first_wait <= settings.longest_wait;
         check(grows, "waits", "be more than nothing, the first not longer than the longest");
-        check(settings.budget >= 10 * 1024 * 1024, "budget", "be 10 MiB or more");
+        check(settings.budget >= 12 * 1024 * 1024, "budget", "be 12 MiB or more, so that one full answer fits");
         check((1..=settings.budget).contains(&settings.floor), "floor", "be from 1 byte to the budget");
         check(settings.batch_bytes > 0, "batch_bytes", "be 1 or more");
         check(settings.idle <= second * 60, "idle", "be 1 min or less");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod acting;
+mod edges;
 mod failing;
 mod reading;
 mod support;
