@@ -78,6 +78,7 @@ impl Hand {
             let mut state = store.world.lock();
             state.note(format_args!("p{} begins {shard} behind {:?}", store.process, begin.from));
             state.watch.made(store.process, &shard, &begin.from);
+            state.vacancies.began(&shard);
             let is_begun = matches!(begin.from, Progress::Through { .. });
             let is_right =
                 begin.state.as_deref() == is_begun.then(|| beside(&begin.from)).as_deref().map(str::as_bytes);

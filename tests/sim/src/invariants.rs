@@ -348,6 +348,10 @@ impl Invariants {
         }
     }
 
+    pub(crate) fn handled_by(&self, process: usize) -> Vec<ShardId> {
+        self.handlers.iter().filter(|(handler, _)| *handler == process).map(|(_, shard)| shard.clone()).collect()
+    }
+
     pub(crate) fn is_handled_by(&self, process: usize, shard: &ShardId) -> bool {
         self.handlers.contains(&(process, shard.clone()))
     }

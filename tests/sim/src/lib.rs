@@ -13,6 +13,7 @@ mod journal;
 mod oracle;
 mod plan;
 mod store;
+mod vacancies;
 mod way;
 mod weather;
 mod workload;

@@ -158,6 +158,9 @@ impl LeaseStore for Store {
         self.call(move |world, process| {
             let is_done = at_once(world.rows.swap_lock(&group, seen, lock.as_ref()));
             let holder = lock.as_ref().map(|lock| &lock.holder);
+            if is_done {
+                world.lock().vacancies.leads(holder.map(WorkerId::as_str));
+            }
             world.lock().note(format_args!("p{process} writes the lock for {holder:?}: {is_done}"));
             is_done
         })

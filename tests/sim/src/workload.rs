@@ -117,9 +117,12 @@ impl Crowd {
 
     async fn check(&mut self) -> Result<(), String> {
         {
-            let state = self.world.lock();
+            let mut state = self.world.lock();
             if let Some(violation) = state.watch.violation() {
                 return Err(violation.clone());
+            }
+            if let Some(overdue) = state.vacancies.overdue(Instant::now()) {
+                return Err(overdue);
             }
             if state.weather.is_crowded() {
                 return Err("calls are made again and again, and no time passes".to_owned());
@@ -204,6 +207,7 @@ impl Crowd {
                 if let Some(process) = self.pick() {
                     let within = millis(&mut self.chance, 20_000, 60_000);
                     self.note(&process, "drains");
+                    self.world.lock().leaves(process.number);
                     let leaving = tokio::spawn(process.running.drain(within));
                     self.leaving.push((process.number, process.name, leaving));
                 }
@@ -211,6 +215,7 @@ impl Crowd {
             Deed::Stop => {
                 if let Some(process) = self.pick() {
                     self.note(&process, "stops");
+                    self.world.lock().leaves(process.number);
                     let leaving = tokio::spawn(process.running.stop());
                     self.leaving.push((process.number, process.name, leaving));
                 }
@@ -219,12 +224,14 @@ impl Crowd {
                 if let Some(process) = self.pick() {
                     self.summary.disturbances += 1;
                     self.note(&process, "dies");
+                    self.world.lock().disturbed(process.number, None);
                 }
             }
             Deed::Restart => {
                 if let Some(process) = self.pick() {
                     self.summary.disturbances += 1;
                     self.note(&process, "dies and is started again");
+                    self.world.lock().disturbed(process.number, None);
                     let name = process.name.clone();
                     drop(process);
                     sleep(millis(&mut self.chance, 0, 5_000)).await;
@@ -244,7 +251,9 @@ impl Crowd {
                     self.summary.disturbances += 1;
                     let process = &self.processes[at];
                     self.note(process, "is cut off");
-                    self.world.lock().weather.cut_off(process.number, until);
+                    let mut state = self.world.lock();
+                    state.weather.cut_off(process.number, until);
+                    state.disturbed(process.number, Some(until));
                 }
             }
             Deed::Hold => {
@@ -312,7 +321,10 @@ impl Crowd {
         let seed = self.chance.u64(..);
         let off_by = self.chance.i64(-3600..=3600);
         match timeout(Duration::from_secs(20), run(&self.world, number, &name, seed, off_by)).await {
-            Ok(Ok(running)) => self.processes.push(Process { number, name, running }),
+            Ok(Ok(running)) => {
+                self.world.lock().vacancies.started(Instant::now(), number, &name);
+                self.processes.push(Process { number, name, running });
+            }
             Ok(Err(fault)) => self.world.lock().note(format_args!("p{number} does not start: {fault}")),
             Err(_) => self.world.lock().note(format_args!("p{number} does not start in time")),
         }
@@ -341,6 +353,9 @@ impl Crowd {
             }
             self.pass(1_000, 1_000).await?;
         }
+        // Nobody takes a worker for live any more that is not.
+        sleep(self.world.plan.failover * 2).await;
+        self.check().await?;
         oracle::judge(&self.world)
     }
 
@@ -348,6 +363,7 @@ impl Crowd {
     async fn leave(&mut self) -> Result<(), String> {
         for process in std::mem::take(&mut self.processes) {
             self.note(&process, "drains, as all do");
+            self.world.lock().leaves(process.number);
             let ended = process.running.drain(Duration::from_secs(120)).await;
             self.judge_end(process.number, &process.name, &ended)?;
             if !ended.in_time {

@@ -4,6 +4,7 @@ use crate::invariants::Invariants;
 use crate::journal::Journal;
 use crate::plan::Plan;
 use crate::store::at_once;
+use crate::vacancies::Vacancies;
 use crate::weather::Weather;
 use bytes::Bytes;
 use std::collections::BTreeSet;
@@ -73,6 +74,7 @@ pub(crate) struct State {
     pub(crate) journal: Journal,
     pub(crate) weather: Weather,
     pub(crate) watch: Invariants,
+    pub(crate) vacancies: Vacancies,
 }
 
 const KEYS: usize = 24;
@@ -108,6 +110,7 @@ impl World {
             journal: Journal::new(is_traced),
             weather: Weather::new(&plan, seed),
             watch: Invariants::new(&plan),
+            vacancies: Vacancies::new(&plan),
         };
         let (keys, rows, state) = (keys.collect(), MemoryStore::new(), Mutex::new(state));
         let world = Self { plan, clock, broker, client, stream, rows, keys, state, kept: Mutex::default() };
@@ -299,6 +302,18 @@ impl State {
     pub(crate) fn wrote(&mut self, process: usize, before: &Lease, change: &Change, after: &Lease) {
         self.note(format_args!("p{process} changes {} by {change:?} to {}", after.key.shard, after.counter));
         self.watch.wrote(process, before, change, after);
+        self.vacancies.wrote(Instant::now(), change, after);
+    }
+
+    /// A worker dies, or is cut off until then.
+    pub(crate) fn disturbed(&mut self, process: usize, heals: Option<Instant>) {
+        let handled = self.watch.handled_by(process);
+        self.vacancies.disturbed(Instant::now(), process, handled, heals);
+    }
+
+    /// A worker goes in order, or as good as that.
+    pub(crate) fn leaves(&mut self, process: usize) {
+        self.vacancies.disturbed(Instant::now(), process, Vec::new(), None);
     }
 
     pub(crate) fn take_effect(&mut self, process: usize, shard: &ShardId, items: &[usize]) {
