@@ -8,7 +8,7 @@ use crate::event::{Doing, Event, LossReason};
 use crate::tenure::{Learned, Tenure};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use tailwater_store::{Applied, Change, Commitment, Error, Lease, LeaseKey, Progress, Seen, Wish, Written};
+use tailwater_store::{Applied, Change, Commitment, Error, Lease, LeaseKey, Progress, Seen, Wish, WorkerId, Written};
 use tokio::time::Instant;
 
 impl Worker {
@@ -34,6 +34,7 @@ impl Worker {
     }
 
     fn write(&mut self, now: Instant, key: &LeaseKey) {
+        let heir = self.heir(now, key);
         let Some(held) = self.held.get_mut(key) else { return };
         let Some(tenure) = &mut held.tenure else { return };
         if held.life == Life::Releasing {
@@ -42,9 +43,7 @@ impl Worker {
                 tenure.hurry();
             } else {
                 if tenure.begin_last(now) {
-                    let row = tenure.row();
-                    let to = row.handoff_from.as_ref().and(row.owner.clone());
-                    let change = Change::Assign { seen: Seen::exactly(row), to };
+                    let change = Change::Assign { seen: Seen::exactly(tenure.row()), to: heir };
                     self.actions.push_back(Action::Write { key: key.clone(), change, purpose: Purpose::Release });
                 }
                 return;
@@ -63,6 +62,14 @@ impl Worker {
         if let Some(change) = tenure.next_write(now) {
             self.actions.push_back(Action::Write { key: key.clone(), change, purpose: Purpose::Hold });
         }
+    }
+
+    /// Who is to have a lease that is handed over, unless that one has gone too: then the leader finds another, at once.
+    fn heir(&self, now: Instant, key: &LeaseKey) -> Option<WorkerId> {
+        let row = self.row(key)?;
+        let heir = row.handoff_from.as_ref().and(row.owner.as_ref())?;
+        let workers = &self.seen.as_ref()?.workers;
+        workers.iter().any(|row| row.worker == *heir && self.is_live(now, row)).then(|| heir.clone())
     }
 
     /// What came of a write.
