@@ -38,7 +38,6 @@ impl Shards {
     }
 
     /// The worker behind it: to stop it, to add streams, to see how it is.
-    #[must_use]
     pub fn running(&self) -> &Running {
         &self.running
     }

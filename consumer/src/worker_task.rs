@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// What a task of the worker's brings.
 enum Done {
     Observed(Result<Observation, Error>),
-    Wrote(LeaseKey, Purpose, Result<Applied, Error>),
+    Wrote(LeaseKey, Purpose, Box<Result<Applied, Error>>),
     Looked(LeaseKey, Result<bool, Error>),
     Beaten(Result<bool, Error>),
     Locked(Result<bool, Error>),
@@ -135,7 +135,7 @@ impl<M: MakeHandler> Shell<M> {
         state.armed = None;
         match done {
             Ok(Done::Observed(outcome)) => state.worker.observed(now, outcome),
-            Ok(Done::Wrote(key, purpose, outcome)) => state.worker.wrote(now, &key, &purpose, outcome),
+            Ok(Done::Wrote(key, purpose, outcome)) => state.worker.wrote(now, &key, &purpose, *outcome),
             Ok(Done::Looked(key, outcome)) => state.worker.looked(now, &key, outcome),
             Ok(Done::Beaten(outcome)) => state.worker.beaten(now, outcome),
             Ok(Done::Locked(outcome)) => state.worker.locked(now, outcome),
@@ -170,7 +170,7 @@ impl<M: MakeHandler> Shell<M> {
                     metrics.wrote(renewal.written.is_some());
                 }
                 let applied = timely(&inner, inner.store.apply(&key, &change)).await;
-                Done::Wrote(key, purpose, applied)
+                Done::Wrote(key, purpose, Box::new(applied))
             }),
             Action::Look { key, parents } => self.ask(async move {
                 let ended = all_ended(&inner, &parents).await;

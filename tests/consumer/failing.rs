@@ -13,6 +13,9 @@ use tailwater::consumer::{
 use tailwater::store::{LeaseStore, MemoryStore, Progress};
 use tokio::time::{Instant, sleep};
 
+/// Checkpoints that are kept, with the places of the records that they came with.
+type Kept = Arc<Mutex<Vec<(Checkpoint, Vec<Progress>)>>>;
+
 /// Fails this often before it is content; notes what it has accepted.
 fn failing(world: &World, times: u32) -> (Act, Arc<AtomicU32>) {
     let (seen, left) = (world.seen.clone(), Arc::new(AtomicU32::new(times)));
@@ -115,7 +118,7 @@ async fn a_handler_that_panics_is_made_anew_and_nothing_is_skipped() {
 async fn checkpoints_go_forward_only_and_never_beyond_what_was_delivered() {
     let world = World::new(1).await;
     world.put(0, 10).await;
-    let kept: Arc<Mutex<Vec<(Checkpoint, Vec<Progress>)>>> = Arc::default();
+    let kept: Kept = Arc::default();
     let keep = Arc::clone(&kept);
     let act: Act = Arc::new(move |batch| {
         let each = batch.records().map(|record| record.progress()).collect();

@@ -16,7 +16,7 @@ impl Journal {
     }
 
     pub(crate) fn note(&mut self, at: Duration, what: fmt::Arguments<'_>) {
-        let _ = write!(self, "{} {what}\n", at.as_millis());
+        let _ = writeln!(self, "{} {what}", at.as_millis());
         if let Some(lines) = &mut self.lines {
             lines.push(format!("{:>9.3} {what}", at.as_secs_f64()));
         }
