@@ -14,16 +14,25 @@ pub(crate) struct Lead {
     me: WorkerId,
     lease: Duration,
     held: Option<Held>,
-    /// What is being written: the version, and when it was asked for.
-    writing: Option<(LockVersion, Instant)>,
+    writing: Option<Writing>,
     not_before: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Held {
     version: LockVersion,
+    /// Whose place was taken, if it was a stranger's: whoever sees that version sees what was there before.
+    over: Option<LockVersion>,
     /// When the write was asked for that last succeeded.
     since: Instant,
+}
+
+/// A write under way.
+#[derive(Debug)]
+struct Writing {
+    version: LockVersion,
+    over: Option<LockVersion>,
+    asked: Instant,
 }
 
 /// A write of the lock.
@@ -46,7 +55,7 @@ impl Lead {
     /// When to write next although nothing is seen.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         let beat = self.held.as_ref().map(|held| held.since + self.lease / 3);
-        match (beat, self.writing) {
+        match (beat, &self.writing) {
             (_, Some(_)) => None,
             (Some(beat), None) => Some(self.not_before.map_or(beat, |not_before| beat.max(not_before))),
             (None, None) => None,
@@ -56,8 +65,8 @@ impl Lead {
     /// A sign of life, if one is due.
     pub(crate) fn beat(&mut self, now: Instant, version: impl FnOnce() -> LockVersion) -> Option<Swap> {
         let is_due = self.wake_at().is_some_and(|at| at <= now);
-        let seen = self.held.as_ref()?.version;
-        is_due.then(|| self.write(now, Some(seen), version()))
+        let Held { version: seen, over, .. } = *self.held.as_ref()?;
+        is_due.then(|| self.write(now, Some(seen), over, version()))
     }
 
     /// A try for the lock, if what was seen allows one.
@@ -72,33 +81,42 @@ impl Lead {
             return None;
         }
         if let Some(held) = &self.held {
-            // What is seen may be older than what was written; only a stranger's name says that it is gone.
-            if lock.is_none_or(|lock| lock.holder == self.me || lock.version == held.version) {
+            // What is seen may be older than what was written; only a stranger's name says that it is gone, unless it is
+            // the one whose place was taken.
+            if lock.is_none_or(|lock| lock.holder == self.me || held.over == Some(lock.version)) {
                 return None;
             }
             self.held = None;
         }
         match lock {
-            None => Some(self.write(now, None, version())),
+            None => Some(self.write(now, None, None, version())),
             // Mine, from before I was started: nobody else has that name.
-            Some(lock) if lock.holder == self.me => Some(self.write(now, Some(lock.version), version())),
-            Some(lock) if watch.lock_still(now) > lock.lease => Some(self.write(now, Some(lock.version), version())),
+            Some(lock) if lock.holder == self.me => Some(self.write(now, Some(lock.version), None, version())),
+            Some(lock) if watch.lock_still(now) > lock.lease => {
+                Some(self.write(now, Some(lock.version), Some(lock.version), version()))
+            }
             Some(_) => None,
         }
     }
 
-    fn write(&mut self, now: Instant, seen: Option<LockVersion>, version: LockVersion) -> Swap {
-        self.writing = Some((version, now));
+    fn write(
+        &mut self,
+        now: Instant,
+        seen: Option<LockVersion>,
+        over: Option<LockVersion>,
+        version: LockVersion,
+    ) -> Swap {
+        self.writing = Some(Writing { version, over, asked: now });
         Swap { seen, lock: Some(Lock { holder: self.me.clone(), version, lease: self.lease }) }
     }
 
     /// What came of a write; `None` if that is not known. Tells whether leadership was gained by it.
     pub(crate) fn written(&mut self, now: Instant, done: Option<bool>) -> bool {
-        let Some((version, asked)) = self.writing.take() else { return false };
+        let Some(Writing { version, over, asked }) = self.writing.take() else { return false };
         match done {
             Some(true) => {
                 let gained = self.held.is_none();
-                self.held = Some(Held { version, since: asked });
+                self.held = Some(Held { version, over, since: asked });
                 gained
             }
             Some(false) => {
@@ -143,6 +161,27 @@ mod tests {
         let swap = second.try_for(later, Some(&lock), &watch, || LockVersion::new(2)).unwrap();
         assert_eq!(swap.seen, Some(LockVersion::new(1)));
         assert!(!first.is_leader(later));
+    }
+
+    #[test]
+    fn what_was_seen_before_the_lock_was_taken_over_does_not_take_it_away() {
+        let (mut lead, mut watch) = (lead("b"), Watch::default());
+        let start = Instant::now();
+        let old = Lock { holder: "a".parse().unwrap(), version: LockVersion::new(1), lease: LEASE };
+        watch.observe(start, &[], &[], Some(&old));
+        let later = start + LEASE + Duration::from_millis(1);
+        assert!(lead.try_for(later, Some(&old), &watch, || LockVersion::new(2)).is_some());
+        assert!(lead.written(later, Some(true)));
+        assert_eq!(lead.try_for(later, Some(&old), &watch, || LockVersion::new(3)), None);
+        assert!(lead.is_leader(later));
+        let beat = lead.wake_at().unwrap();
+        assert!(lead.beat(beat, || LockVersion::new(4)).is_some() && !lead.written(beat, Some(true)));
+        assert_eq!(lead.try_for(beat, Some(&old), &watch, || LockVersion::new(5)), None);
+        assert!(lead.is_leader(beat));
+        let stranger = Lock { holder: "c".parse().unwrap(), version: LockVersion::new(6), lease: LEASE };
+        watch.observe(beat, &[], &[], Some(&stranger));
+        assert_eq!(lead.try_for(beat, Some(&stranger), &watch, || LockVersion::new(7)), None);
+        assert!(!lead.is_leader(beat));
     }
 
     #[test]
