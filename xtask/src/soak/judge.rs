@@ -54,10 +54,20 @@ pub(super) struct Verdict {
 /// A shard that went from one who was killed to its next owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Takeover {
+    pub(super) by: By,
     /// From the kill to the first delivery.
     pub(super) millis: i64,
-    /// Whether the next owner bears the same name.
-    pub(super) is_same: bool,
+}
+
+/// Who took over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum By {
+    /// One of the same name.
+    Same,
+    /// Another, while nobody else was killed.
+    Another,
+    /// Another, and somebody else was killed meanwhile: the leader, perhaps, or who was to take over.
+    AnotherInTheEnd,
 }
 
 /// A tenure, as it was noted.
@@ -268,8 +278,13 @@ fn measure_takeovers(evidence: &Evidence, tenures: &Tenures<'_>, verdict: &mut V
                 verdict.not_taken_over += 1;
                 continue;
             };
-            let is_same = named(noted.run) == named(&kill.run);
-            verdict.takeovers.push(Takeover { millis: first - kill.at, is_same });
+            let is_disturbed = evidence.kills.iter().any(|other| kill.at < other.at && other.at < first);
+            let by = match (named(noted.run) == named(&kill.run), is_disturbed) {
+                (true, _) => By::Same,
+                (false, false) => By::Another,
+                (false, true) => By::AnotherInTheEnd,
+            };
+            verdict.takeovers.push(Takeover { by, millis: first - kill.at });
         }
     }
     verdict.takeovers.sort_unstable();

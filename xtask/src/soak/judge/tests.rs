@@ -61,7 +61,7 @@ fn what_comes_again_after_a_kill_is_explained_by_the_checkpoint() {
     let verdict = judge(&right());
     assert_eq!(verdict.faults, [""; 0]);
     assert_eq!((verdict.deliveries, verdict.again_after_kill, verdict.tenures), (13, 3, 2));
-    assert_eq!(verdict.takeovers, [Takeover { millis: 31, is_same: false }]);
+    assert_eq!(verdict.takeovers, [Takeover { by: By::Another, millis: 31 }]);
 }
 
 #[test]

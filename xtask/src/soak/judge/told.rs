@@ -1,6 +1,6 @@
 //! The verdict in words.
 
-use super::Verdict;
+use super::{By, Verdict};
 use std::fmt;
 
 /// As many faults as are told.
@@ -15,16 +15,16 @@ impl fmt::Display for Verdict {
             "again: {again_after_kill} that were handled after the last checkpoint of a killed worker, \
              {again_after_loss} after {losses} leases were lost by workers that lived"
         )?;
-        let of = |is_same: bool| -> Vec<i64> {
-            self.takeovers
-                .iter()
-                .filter(|takeover| takeover.is_same == is_same)
-                .map(|takeover| takeover.millis)
-                .collect()
-        };
         writeln!(out, "takeovers, from the kill to the next delivery of the shard:")?;
-        writeln!(out, "  by another worker:       {}", spread(&of(false)))?;
-        writeln!(out, "  by one of the same name: {}", spread(&of(true)))?;
+        let names = [
+            (By::Same, "by one of the same name"),
+            (By::Another, "by another worker"),
+            (By::AnotherInTheEnd, "by another, with kills between"),
+        ];
+        for (by, name) in names {
+            let takeovers = self.takeovers.iter().filter(|takeover| takeover.by == by);
+            writeln!(out, "  {name}: {}", spread(&takeovers.map(|takeover| takeover.millis).collect::<Vec<_>>()))?;
+        }
         write!(out, "  nothing more to deliver: {}", self.not_taken_over)?;
         for fault in self.faults.iter().take(FAULTS_TOLD) {
             write!(out, "\nFAILED {fault}")?;
