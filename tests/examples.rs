@@ -5,8 +5,14 @@
 
 #[path = "../examples/backpressure_from_socket.rs"]
 mod backpressure_from_socket;
+#[path = "../examples/count_words.rs"]
+mod count_words;
+#[path = "../examples/effect_and_checkpoint.rs"]
+mod effect_and_checkpoint;
 #[path = "../examples/fire_and_forget.rs"]
 mod fire_and_forget;
+#[path = "../examples/for_each_record.rs"]
+mod for_each_record;
 #[path = "../examples/graceful_shutdown.rs"]
 mod graceful_shutdown;
 #[path = "../examples/lines_from_stdin.rs"]
@@ -21,6 +27,10 @@ mod ordered_per_key;
 mod put_and_wait;
 #[path = "../examples/quickstart.rs"]
 mod quickstart;
+#[path = "../examples/replay_from_a_time.rs"]
+mod replay_from_a_time;
+#[path = "../examples/two_workers.rs"]
+mod two_workers;
 
 use clap::Parser;
 use std::time::Duration;
@@ -109,6 +119,42 @@ async fn lines_of_one_key_come_in_order_out_of_one_shard() {
 async fn no_lines_at_all_are_no_trouble() {
     let (closed, read) = lines_from_stdin::run(vec![], &b""[..]).await.unwrap();
     assert_eq!((closed.accepted, read.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn each_record_is_handled_once_and_in_order_although_some_are_refused_at_first() {
+    let outcome = for_each_record::run(None).await.unwrap();
+    assert_eq!((outcome.sent, outcome.distinct, outcome.nonsense), (495, 495, 5), "{outcome:?}");
+    assert!(outcome.refused == 10 && outcome.is_in_order, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn two_workers_share_a_stream_and_one_takes_over_all_of_it() {
+    let outcome = two_workers::run(None).await.unwrap();
+    assert_eq!(outcome.shares, [(4, 0), (2, 2), (0, 4)], "{outcome:?}");
+    assert!(outcome.handled.iter().all(|(one, two)| one + two == 300), "once each: {outcome:?}");
+    assert!(matches!(outcome.handled[..], [(_, 0), (1.., 1..), (0, _)]), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn words_are_counted_exactly_across_a_crash() {
+    let outcome = count_words::run(None).await.unwrap();
+    assert_eq!(outcome.counted, outcome.put);
+    assert!(outcome.minutes == 15 && outcome.taken_up > 0, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn each_payment_takes_effect_once_however_often_the_worker_dies() {
+    let outcome = effect_and_checkpoint::run(None).await.unwrap();
+    assert_eq!((outcome.booked, outcome.bookings), (outcome.paid, outcome.payments), "{outcome:?}");
+    assert!(outcome.deaths == 12 && outcome.delivered > 3_000, "some came again: {outcome:?}");
+}
+
+#[tokio::test]
+async fn a_replay_has_all_since_its_moment_across_a_split_and_ends_in_the_present() {
+    let outcome = replay_from_a_time::run(None).await.unwrap();
+    assert_eq!((outcome.earlier, outcome.later), (0, outcome.expected), "{outcome:?}");
+    assert_eq!(outcome.shards, 4, "two, and the children of one: {outcome:?}");
 }
 
 #[tokio::test]

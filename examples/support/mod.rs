@@ -6,11 +6,16 @@ mod reader;
 
 pub(crate) use reader::Reader;
 use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
 use tailwater::broker::{self, Broker};
 use tailwater::client::{self, Client};
+use tailwater::consumer;
 use tailwater::local;
-use tailwater::record::{HashKey, HashRange, ShardId, StreamName};
+use tailwater::producer::StreamProducer;
+use tailwater::record::{HashKey, HashRange, ShardId, StreamName, UserRecord};
 use tailwater::wire::shapes::{CreateStreamInput, ListShardsInput, Shard, SplitShardInput};
+use tokio::time::{Instant, sleep};
 
 pub(crate) type Fault = Box<dyn Error + Send + Sync>;
 
@@ -75,6 +80,21 @@ impl Place {
         Reader::open(self.client(), stream.clone(), self.is_aws()).await
     }
 
+    /// The same settings, in a hurry where the broker is ours: it has no limits that reads must keep to, and who runs an
+    /// example does not want to wait until workers have noticed each other.
+    pub(crate) fn in_a_hurry(&self, config: consumer::Config) -> consumer::Config {
+        if self.is_aws() {
+            return config;
+        }
+        let (idle, observation) = (Duration::from_millis(5), Duration::from_millis(100));
+        config.with_paced(false).with_idle(idle).with_observation(observation)
+    }
+
+    /// How many shards of the first stream take records.
+    pub(crate) async fn shards(&self) -> Result<usize, Fault> {
+        Ok(open_shards(&self.client, &self.streams[0]).await?.len())
+    }
+
     /// Splits the first open shard of the first stream in the middle; tells which that was. Our own broker only.
     pub(crate) async fn split_a_shard(&self) -> Result<ShardId, Fault> {
         if self.is_aws() {
@@ -92,6 +112,13 @@ impl Place {
         self.client.split_shard(&split).await?;
         Ok(first.shard_id.clone())
     }
+
+    /// The shards of the first stream that came from this one.
+    pub(crate) async fn children(&self, parent: &ShardId) -> Result<Vec<ShardId>, Fault> {
+        let open = open_shards(&self.client, &self.streams[0]).await?;
+        let children = open.into_iter().filter(|(shard, _)| shard.parent_shard_id.as_ref() == Some(parent));
+        Ok(children.map(|(shard, _)| shard.shard_id).collect())
+    }
 }
 
 /// The shards that take records, with their hash keys.
@@ -107,4 +134,46 @@ async fn open_shards(client: &Client, stream: &StreamName) -> Result<Vec<(Shard,
         }
     }
     Ok(open)
+}
+
+/// Puts records and waits until all are stored.
+pub(crate) async fn put_all(stream: &StreamProducer, records: Vec<UserRecord>) -> Result<(), Fault> {
+    match stream.put_all(records).await?.all().await.failures.into_iter().next() {
+        None => Ok(()),
+        Some(failure) => Err(failure.into()),
+    }
+}
+
+/// Waits until something is so; gives up after a minute.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> Result<bool, Fault>) -> Result<(), Fault> {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !is_so().await? {
+        if Instant::now() > limit {
+            return Err(format!("after a minute it is still not so: {what}").into());
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+/// A folder of its own, removed at the end.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Result<Self, Fault> {
+        let folder = std::env::temp_dir().join(format!("tailwater-example-{:016x}", fastrand::u64(..)));
+        std::fs::create_dir(&folder)?;
+        Ok(Self(folder))
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left in a folder for temporary files harms nobody.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
