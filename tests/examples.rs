@@ -158,17 +158,17 @@ async fn a_replay_has_all_since_its_moment_across_a_split_and_ends_in_the_presen
 }
 
 #[tokio::test]
-async fn the_quickstart_finds_every_reading_once_and_in_order() {
+async fn the_quickstart_finds_every_reading_in_order_and_explains_what_came_twice() {
     let ledger = quickstart::run(100_000, false).await.unwrap();
-    assert_eq!((ledger.seen, ledger.children), (100_000, 2));
-    assert!(ledger.is_faultless());
+    assert_eq!((ledger.seen, ledger.children, ledger.unexplained), (100_000, 2, 0), "{ledger}");
+    assert!(ledger.is_faultless(), "{ledger}");
 }
 
 #[tokio::test]
 async fn the_quickstart_notices_what_is_lost() {
     let ledger = quickstart::run(50_000, true).await.unwrap();
     assert!(!ledger.is_faultless());
-    assert_eq!(ledger.lost(), 10);
+    assert_eq!((ledger.lost(), ledger.unexplained), (10, 0), "{ledger}");
 }
 
 #[tokio::test]
