@@ -178,6 +178,13 @@ async fn a_load_is_measured_in_a_closed_loop_and_at_a_rate() {
     assert!(report.stored >= 100 && report.failed == 0, "{report}");
     assert!(report.latency.p99 >= report.latency.p50 && report.latency.p50 > 1.0, "{report}");
 
+    let mut and_read = closed.to_vec();
+    and_read.extend(["--consumers", "2", "--in-process", "--unlimited", "--idle-ms", "5"]);
+    let report = load::run(load::Arguments::parse_from(and_read)).await.unwrap();
+    assert_eq!(report.handled, Some(report.stored), "{report}");
+    let to_handler = report.end_to_end.as_ref().unwrap();
+    assert!(to_handler.p99 >= to_handler.p50 && to_handler.p50 > 1.0, "{report}");
+
     let at_a_rate =
         ["load", "--rate", "1000", "--seconds", "0.5", "--in-process", "--keys", "none", "--producers", "2"];
     let report = load::run(load::Arguments::parse_from(at_a_rate)).await.unwrap();

@@ -23,6 +23,13 @@ pub(crate) struct Arguments {
     /// Producers, each with connections of its own.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) producers: u32,
+    /// Consumers, each with connections of its own, that share the stream and read what is put. The time of each record
+    /// is then also told from its put to its handler, and a payload has 16 bytes or more.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) consumers: u32,
+    /// How long a consumer waits before it looks again when there was nothing new; as it thinks right, if not given.
+    #[arg(long, value_name = "MS", requires = "consumers")]
+    pub(crate) idle_ms: Option<u64>,
     /// Shards of the stream that is made for this.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) shards: u32,
@@ -35,7 +42,7 @@ pub(crate) struct Arguments {
     /// Puts each record as a Kinesis record of its own.
     #[arg(long)]
     pub(crate) no_aggregation: bool,
-    /// Puts faster than AWS would take it: for brokers without limits.
+    /// Puts faster than AWS would take it, and reads faster than it would give it: for brokers without limits.
     #[arg(long)]
     pub(crate) unlimited: bool,
     /// A stream that exists: on AWS, by the usual environment, or at the endpoint.

@@ -115,7 +115,7 @@ impl Driver {
 
     /// Puts a record, and takes note of what is settled while it waits for room.
     async fn put(&mut self, from: Instant) -> Result<Put, Fault> {
-        let record = self.records.next()?;
+        let record = self.records.next(from)?;
         let bytes = record.data().len() as u64;
         let receipt = match self.stream.try_put(record) {
             Err(refused) if matches!(refused.error(), Error::Full { .. }) => {
@@ -170,10 +170,14 @@ impl Future for Pending {
     }
 }
 
+/// Room for times up to an hour, in microseconds.
+pub(crate) fn latencies() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("from 1 to more, in three digits")
+}
+
 impl Default for Seen {
     fn default() -> Self {
-        let latencies = Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("from 1 to more, in three digits");
-        Self { latencies, stored_bytes: 0, failed: 0, overdue: 0 }
+        Self { latencies: latencies(), stored_bytes: 0, failed: 0, overdue: 0 }
     }
 }
 

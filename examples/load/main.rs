@@ -1,4 +1,5 @@
-//! Puts as much as you like, and tells how fast it went and how long each record took from its put to its receipt.
+//! Puts as much as you like, and tells how fast it went and how long each record took from its put to its receipt; and,
+//! with `--consumers 2`, how long it took until one of two consumers handled it.
 //!
 //! `cargo run --release --example load` keeps a thousand records under way for ten seconds (a *closed loop*: it puts the
 //! next when one is settled, so it goes as fast as the answers come). `-- --rate 1000` puts a thousand records a second
@@ -10,6 +11,7 @@
 
 mod arguments;
 mod driver;
+mod reading;
 mod records;
 mod report;
 
@@ -18,6 +20,7 @@ use clap::Parser;
 use cpu_time::ProcessTime;
 use driver::{Driver, Pressure};
 use futures_util::future::join_all;
+use reading::{Readers, Stamp};
 use records::Records;
 use report::Report;
 use std::error::Error;
@@ -56,12 +59,17 @@ const DRAIN: Duration = Duration::from_secs(60);
 pub(crate) async fn run(arguments: Arguments) -> Result<Report, Fault> {
     let place = Place::new(&arguments).await?;
     let (stop, stopped) = watch::channel(false);
+    let stamp = (arguments.consumers > 0).then(Stamp::new);
+    let readers = match stamp {
+        Some(stamp) => Some(Readers::start(&place, &arguments, stamp).await?),
+        None => None,
+    };
     let mut producers = Vec::new();
     let mut drivers = Vec::new();
     for number in 0..arguments.producers {
         // Each as if it were alone: connections of its own, and no knowledge of the others.
         let producer = Producer::new(place.client()?, config(&arguments))?;
-        let records = Records::new(arguments.size, arguments.keys, number)?;
+        let records = Records::new(arguments.size, arguments.keys, number, stamp)?;
         drivers.push(Driver::new(producer.stream(place.stream.clone()), records, stopped.clone()));
         producers.push(producer);
     }
@@ -94,8 +102,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Fault> {
     while let Some(driven) = tasks.join_next().await {
         seen.add(driven??);
     }
+    let time = began.elapsed();
+    let handled = match readers {
+        Some(readers) => Some(readers.finish(seen.latencies.len()).await),
+        None => None,
+    };
     let stats = producers.iter().flat_map(|producer| producer.stats().streams).collect::<Vec<_>>();
-    let report = Report::new(&arguments, began.elapsed(), cpu.elapsed(), seen, &stats, place.is_in_this_process());
+    let is_here = place.is_in_this_process();
+    let report = Report::new(&arguments, time, cpu.elapsed(), seen, handled.as_ref(), &stats, is_here);
     place.close().await;
     Ok(report)
 }

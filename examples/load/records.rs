@@ -3,8 +3,10 @@
 
 use super::Fault;
 use super::arguments::{Keys, Sizes};
+use super::reading::Stamp;
 use bytes::Bytes;
 use tailwater::record::{PartitionKey, UserRecord};
+use tokio::time::Instant;
 
 /// An endless supply.
 pub(crate) struct Records {
@@ -16,10 +18,12 @@ pub(crate) struct Records {
     weights: Vec<f64>,
     /// Which producer it is, and which record, if each has its own key.
     distinct: Option<(u32, u64)>,
+    /// What payloads begin with, if they are read.
+    stamp: Option<Stamp>,
 }
 
 impl Records {
-    pub(crate) fn new(sizes: Sizes, keys: Keys, producer: u32) -> Result<Self, Fault> {
+    pub(crate) fn new(sizes: Sizes, keys: Keys, producer: u32, stamp: Option<Stamp>) -> Result<Self, Fault> {
         let mut chance = fastrand::Rng::with_seed(u64::from(producer));
         let text: Bytes = std::iter::repeat_with(|| chance.alphanumeric() as u8).take(2 * sizes.most + 1).collect();
         let (count, weighted) = match keys {
@@ -39,13 +43,19 @@ impl Records {
             keys: keys_of_all,
             weights: weights.collect(),
             distinct: matches!(keys, Keys::Distinct).then_some((producer, 0)),
+            stamp,
         })
     }
 
-    pub(crate) fn next(&mut self) -> Result<UserRecord, Fault> {
+    /// The next record, which is put at this moment, or should be.
+    pub(crate) fn next(&mut self, from: Instant) -> Result<UserRecord, Fault> {
         let len = self.chance.usize(self.sizes.least..=self.sizes.most);
-        let from = self.chance.usize(..=self.text.len() - len);
-        let record = UserRecord::new(self.text.slice(from..from + len));
+        let begin = self.chance.usize(..=self.text.len() - len);
+        let payload = self.text.slice(begin..begin + len);
+        let record = UserRecord::new(match self.stamp {
+            Some(stamp) => stamp.put(from, &payload),
+            None => payload,
+        });
         if let Some((producer, number)) = &mut self.distinct {
             *number += 1;
             return Ok(record.with_partition_key(format!("{producer}-{number}").parse()?));

@@ -2,6 +2,7 @@
 
 use super::arguments::Arguments;
 use super::driver::Seen;
+use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
@@ -21,6 +22,10 @@ pub(crate) struct Report {
     records_per_second: f64,
     megabytes_per_second: f64,
     pub(crate) latency: Latency,
+    /// Records that consumers handled, those that came again included; nothing if there are no consumers.
+    pub(crate) handled: Option<u64>,
+    /// From put to handler.
+    pub(crate) end_to_end: Option<Latency>,
     kinesis_records: u64,
     requests: u64,
     retries: u64,
@@ -50,12 +55,11 @@ impl Report {
         time: Duration,
         cpu: Duration,
         seen: Seen,
+        handled: Option<&Histogram<u64>>,
         stats: &[StreamStats],
         broker_in_this_process: bool,
     ) -> Self {
         let stored = seen.latencies.len();
-        let millis = |micros: u64| micros as f64 / 1e3;
-        let at = |quantile| millis(seen.latencies.value_at_quantile(quantile));
         let sum = |count: fn(&StreamStats) -> u64| stats.iter().map(count).sum();
         Self {
             load: load(arguments),
@@ -65,13 +69,9 @@ impl Report {
             overdue: seen.overdue,
             records_per_second: stored as f64 / time.as_secs_f64(),
             megabytes_per_second: seen.stored_bytes as f64 / 1e6 / time.as_secs_f64(),
-            latency: Latency {
-                p50: at(0.5),
-                p90: at(0.9),
-                p99: at(0.99),
-                p99_9: at(0.999),
-                max: millis(seen.latencies.max()),
-            },
+            latency: Latency::of(&seen.latencies),
+            handled: handled.map(Histogram::len),
+            end_to_end: handled.map(Latency::of),
             kinesis_records: sum(|stats| stats.kinesis_records),
             requests: sum(|stats| stats.requests),
             retries: sum(|stats| stats.retries),
@@ -85,6 +85,21 @@ impl Report {
     }
 }
 
+impl Latency {
+    fn of(micros: &Histogram<u64>) -> Self {
+        let millis = |micros: u64| micros as f64 / 1e3;
+        let at = |quantile| millis(micros.value_at_quantile(quantile));
+        Self { p50: at(0.5), p90: at(0.9), p99: at(0.99), p99_9: at(0.999), max: millis(micros.max()) }
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { p50, p90, p99, p99_9, max } = self;
+        write!(out, "p50 {p50:.1}  p90 {p90:.1}  p99 {p99:.1}  p99.9 {p99_9:.1}  max {max:.1} ms")
+    }
+}
+
 fn load(arguments: &Arguments) -> String {
     let Arguments { size, keys, producers, .. } = arguments;
     let pressure = match arguments.rate {
@@ -92,6 +107,9 @@ fn load(arguments: &Arguments) -> String {
         None => format!("{} in flight", arguments.in_flight),
     };
     let mut load = format!("{pressure}, {} to {} bytes, keys {keys:?}, {producers} producer(s)", size.least, size.most);
+    if arguments.consumers > 0 {
+        load = format!("{load}, {} consumer(s)", arguments.consumers);
+    }
     for (is_set, name) in [
         (arguments.unordered, "unordered"),
         (arguments.no_aggregation, "no aggregation"),
@@ -114,7 +132,6 @@ fn peak_resident() -> Option<u64> {
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Latency { p50, p90, p99, p99_9, max } = self.latency;
         let of = if self.broker_in_this_process { ", the broker's included" } else { "" };
         let memory = self.peak_resident_megabytes.map_or_else(|| "unknown".to_owned(), |peak| format!("{peak:.0} MB"));
         writeln!(out, "load       {}", self.load)?;
@@ -122,7 +139,10 @@ impl fmt::Display for Report {
         writeln!(out, "records    {} stored, {} failed, {} overdue", self.stored, self.failed, self.overdue)?;
         let (records, megabytes) = (self.records_per_second, self.megabytes_per_second);
         writeln!(out, "speed      {records:.0} records/s, {megabytes:.2} MB/s")?;
-        writeln!(out, "latency    p50 {p50:.1}  p90 {p90:.1}  p99 {p99:.1}  p99.9 {p99_9:.1}  max {max:.1} ms")?;
+        writeln!(out, "latency    {}", self.latency)?;
+        if let (Some(handled), Some(end_to_end)) = (self.handled, &self.end_to_end) {
+            writeln!(out, "to handler {end_to_end}, of {handled} records")?;
+        }
         let Self { kinesis_records, requests, retries, throttled, waits_for_room, .. } = self;
         writeln!(out, "sent       {kinesis_records} Kinesis records in {requests} requests, {retries} again")?;
         writeln!(out, "held up    {throttled} throttled by the service, {waits_for_room} waits for room")?;
