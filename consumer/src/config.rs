@@ -1,67 +1,22 @@
-//! What a consumer is made of, and what can be wrong with that.
+//! What a consumer is made of. `choice` has what can be chosen by a word, `settings` the defaults, `fault` what can be wrong.
+
+mod choice;
+mod fault;
+mod settings;
+
+pub use choice::{Checkpointing, OnFailure, Renewing, Start};
+pub use fault::ConfigFault;
+pub(crate) use settings::Settings;
 
 use crate::balance;
 use crate::event::Event;
-use crate::tenure::Pace;
 use crate::unpack::OnStray;
-use crate::worker::Rules;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tailwater_record::{StreamRef, Timestamp};
+use tailwater_record::StreamRef;
 use tailwater_store::{GroupName, WorkerId};
 use tailwater_wire::time::{SystemClock, WallClock};
-
-/// Where the first reader of a stream begins. Who comes later goes on where the group has come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Start {
-    /// With the oldest record kept.
-    TrimHorizon,
-    /// With what is put from now on. It is the service's own time that counts, less two seconds, and it is written down with the
-    /// lease: a few older records may come, and none that is newer is ever missed, whoever begins.
-    #[default]
-    Latest,
-    /// With what was put at this moment or later.
-    At(Timestamp),
-}
-
-/// When what a handler has accepted becomes a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Checkpointing {
-    /// Each time the handler says `Ok`; written with the next renewal, and after [`Config::with_checkpoint_linger`] at the
-    /// latest.
-    #[default]
-    AfterOk,
-    /// When so much time has passed since the last one.
-    Every(Duration),
-    /// When so many records have been handled since the last one.
-    EveryRecords(u64),
-    /// When the handler says so, through the batch's [`Checkpoint`](crate::Checkpoint), and never otherwise.
-    Manual,
-}
-
-/// What happens to a shard whose handler fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum OnFailure {
-    /// The same records are delivered again, after a wait that grows, for ever. The shard is shown unhealthy meanwhile.
-    #[default]
-    Retry,
-    /// The shard is handled no more by this worker until it is started again; its lease is kept.
-    StopShard,
-    /// The worker drains its other shards and ends with the handler's error.
-    StopWorker,
-}
-
-/// Where leases are renewed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Renewing {
-    /// On a thread of its own, so that a handler that blocks the runtime's threads costs no lease.
-    #[default]
-    OwnThread,
-    /// In the runtime of the caller: for tests on paused time.
-    SameRuntime,
-}
 
 /// Who hears of events.
 pub(crate) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
@@ -92,125 +47,6 @@ pub struct Config {
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) seed: Option<u64>,
 }
-
-/// What can be set by numbers and words.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) failover: Duration,
-    pub(crate) observation: Option<Duration>,
-    pub(crate) lock_lease: Duration,
-    pub(crate) handoff: Duration,
-    pub(crate) audit: Duration,
-    pub(crate) strategy: balance::Strategy,
-    pub(crate) moves_at_most: usize,
-    pub(crate) hold_at_least: Duration,
-    pub(crate) leases_max: Option<u32>,
-    pub(crate) cleanup: bool,
-    pub(crate) checkpointing: Checkpointing,
-    pub(crate) checkpoint_linger: Option<Duration>,
-    pub(crate) on_failure: OnFailure,
-    pub(crate) first_wait: Duration,
-    pub(crate) longest_wait: Duration,
-    pub(crate) on_stray: OnStray,
-    pub(crate) budget: u64,
-    pub(crate) floor: u64,
-    pub(crate) batch_bytes: usize,
-    pub(crate) idle: Duration,
-    pub(crate) paced: bool,
-    pub(crate) fetch_stall: Duration,
-    pub(crate) handler_stall: Duration,
-    pub(crate) store_timeout: Option<Duration>,
-    pub(crate) renewing: Renewing,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            failover: Duration::from_secs(10),
-            observation: None,
-            lock_lease: Duration::from_secs(20),
-            handoff: Duration::from_secs(30),
-            audit: Duration::from_secs(120),
-            strategy: balance::Strategy::default(),
-            moves_at_most: 16,
-            hold_at_least: Duration::from_secs(30),
-            leases_max: None,
-            cleanup: true,
-            checkpointing: Checkpointing::AfterOk,
-            checkpoint_linger: None,
-            on_failure: OnFailure::Retry,
-            first_wait: Duration::from_millis(100),
-            longest_wait: Duration::from_secs(30),
-            on_stray: OnStray::default(),
-            budget: 256 * 1024 * 1024,
-            floor: 1024 * 1024,
-            batch_bytes: 1024 * 1024,
-            idle: Duration::from_secs(1),
-            paced: true,
-            fetch_stall: Duration::from_secs(60),
-            handler_stall: Duration::from_secs(60),
-            store_timeout: None,
-            renewing: Renewing::OwnThread,
-        }
-    }
-}
-
-impl Settings {
-    pub(crate) fn renewal(&self) -> Duration {
-        (self.failover / 3).saturating_sub(Duration::from_millis(25))
-    }
-
-    pub(crate) fn observation(&self) -> Duration {
-        self.observation.unwrap_or_else(|| self.renewal())
-    }
-
-    pub(crate) fn checkpoint_linger(&self) -> Duration {
-        self.checkpoint_linger.unwrap_or_else(|| CHECKPOINT_LINGER.min(self.renewal()))
-    }
-
-    /// After how long a call to the store is taken for lost.
-    pub(crate) fn store_timeout(&self) -> Duration {
-        self.store_timeout.unwrap_or_else(|| self.renewal())
-    }
-
-    pub(crate) fn rules(&self) -> Rules {
-        let pace = Pace { failover: self.failover, renewal: self.renewal(), linger: self.checkpoint_linger() };
-        // Counts do not waver as measured loads do, so a lease may move on at once.
-        let hold_at_least = match self.strategy {
-            balance::Strategy::Count => Duration::ZERO,
-            balance::Strategy::Throughput | balance::Strategy::Cpu => self.hold_at_least,
-        };
-        let balance = balance::Rules {
-            strategy: self.strategy,
-            moves_at_most: self.moves_at_most,
-            hold_at_least,
-            reclaim_within: self.failover,
-            // The KCL's numbers.
-            band: 0.1,
-            damping: 0.6,
-            throughput_max: None,
-            handoff: true,
-        };
-        Rules {
-            pace,
-            observation: self.observation(),
-            fast_observation: FAST_OBSERVATION.min(self.observation()),
-            lock_lease: self.lock_lease,
-            handoff: self.handoff,
-            audit: self.audit,
-            balance,
-            leases_max: self.leases_max,
-            cleanup: self.cleanup,
-            fetch_stall: self.fetch_stall,
-            handler_stall: self.handler_stall,
-        }
-    }
-}
-
-/// With one checkpoint a second, half the writes of the KCL; and a crash repeats little.
-const CHECKPOINT_LINGER: Duration = Duration::from_secs(2);
-
-const FAST_OBSERVATION: Duration = Duration::from_millis(200);
 
 impl Config {
     /// A consumer that reads for this group. Nothing is read until streams are added, here or while it runs.
@@ -450,76 +286,6 @@ impl Config {
         self.seed = Some(seed);
         self
     }
-
-    /// All that is wrong.
-    pub(crate) fn faults(&self) -> Vec<ConfigFault> {
-        let settings = &self.settings;
-        let mut faults = Vec::new();
-        let mut check = |is_right: bool, setting: &'static str, must: &'static str| {
-            if !is_right {
-                faults.push(ConfigFault::Range { setting, must });
-            }
-        };
-        let second = Duration::from_secs(1);
-        let failover = settings.failover;
-        check((second..=second * 600).contains(&failover), "failover", "be from 1 s to 10 min");
-        let observation = settings.observation();
-        let fastest = Duration::from_millis(20);
-        check((fastest..=failover).contains(&observation), "observation", "be from 20 ms to the failover time");
-        check(settings.lock_lease >= second, "lock_lease", "be 1 s or more");
-        check(!settings.handoff.is_zero(), "handoff", "be more than nothing");
-        check(settings.audit >= second, "audit", "be 1 s or more");
-        check(settings.moves_at_most > 0, "moves_at_most", "be 1 or more");
-        check(settings.checkpoint_linger() < failover, "checkpoint_linger", "be less than the failover time");
-        let grows = !settings.first_wait.is_zero() && settings.first_wait <= settings.longest_wait;
-        check(grows, "waits", "be more than nothing, the first not longer than the longest");
-        check(settings.budget >= 12 * 1024 * 1024, "budget", "be 12 MiB or more, so that one full answer fits");
-        check((1..=settings.budget).contains(&settings.floor), "floor", "be from 1 byte to the budget");
-        check(settings.batch_bytes > 0, "batch_bytes", "be 1 or more");
-        check(settings.idle <= second * 60, "idle", "be 1 min or less");
-        check(settings.fetch_stall >= second && settings.handler_stall >= second, "stall", "be 1 s or more");
-        check(settings.leases_max != Some(0), "leases_max", "be 1 or more");
-        let timeout = settings.store_timeout();
-        check(!timeout.is_zero() && timeout < failover, "store_timeout", "be less than the failover time");
-        if let Checkpointing::Every(period) = settings.checkpointing {
-            check(!period.is_zero(), "checkpointing", "be by a period of more than nothing");
-        }
-        if let Checkpointing::EveryRecords(records) = settings.checkpointing {
-            check(records > 0, "checkpointing", "be by 1 record or more");
-        }
-        for (at, (stream, _)) in self.streams.iter().enumerate() {
-            if self.streams[..at].iter().any(|(other, _)| other == stream) {
-                faults.push(ConfigFault::Twice { stream: stream.to_string() });
-            }
-        }
-        faults
-    }
-}
-
-/// Something that is wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigFault {
-    /// A setting is out of its range.
-    #[error("{setting} must {must}")]
-    Range {
-        /// Which.
-        setting: &'static str,
-        /// What it must.
-        must: &'static str,
-    },
-    /// A stream is there twice.
-    #[error("stream {stream} is there twice")]
-    Twice {
-        /// Which.
-        stream: String,
-    },
-    /// The metrics cannot be registered.
-    #[error("metrics: {reason}")]
-    Metrics {
-        /// Why not.
-        reason: String,
-    },
 }
 
 impl fmt::Debug for Config {

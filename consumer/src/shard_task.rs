@@ -2,12 +2,14 @@
 //! A handler's error ends nothing here: the same records come again, or the shard stops; never does a checkpoint pass what
 //! was not handled. Spawned by `worker_task` when a shard may be handled, and joined by it.
 
+mod end;
+mod spacing;
+
 use crate::backoff::Backoff;
 use crate::batch::page::Page;
 use crate::batch::{Batch, BatchOf};
 use crate::checkpoint::Checkpoint;
-use crate::config::{Checkpointing, OnFailure};
-use crate::discover::child_leases;
+use crate::config::OnFailure;
 use crate::error::Error;
 use crate::event::Event;
 use crate::fetch::{Fetched, Fetching};
@@ -18,11 +20,11 @@ use crate::state::{Inner, StreamInfo};
 use crate::unpack::{Facts, Unpacking};
 use crate::worker::action::{Order, Outcome};
 use futures_util::FutureExt;
+pub(crate) use spacing::Unwritten;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tailwater_store::{Change, Commitment, Lease, Progress, Written};
-use tailwater_wire::shapes::ChildShard;
+use tailwater_store::{Lease, Progress};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
@@ -41,14 +43,6 @@ pub(crate) struct ShardTask<M> {
     /// How far records were handled, or passed: where fetching begins.
     pub(crate) at: Progress,
     pub(crate) unwritten: Unwritten,
-}
-
-/// What was handled and is not written yet, where checkpoints are spaced.
-#[derive(Debug, Default)]
-pub(crate) struct Unwritten {
-    to: Option<Progress>,
-    since: Option<Instant>,
-    records: u64,
 }
 
 /// How serving a handler ended.
@@ -280,52 +274,6 @@ impl<M: MakeHandler> ShardTask<M> {
         None
     }
 
-    /// A batch is handled, all of it.
-    fn handled(&mut self, batch: &Batch, records: u64) {
-        {
-            let mut view = self.view();
-            view.records += records;
-            (view.handler_error, view.attempt) = (None, 0);
-        }
-        self.at = self.at.clone().max(batch.end());
-        match self.inner.settings.checkpointing {
-            Checkpointing::Manual => {}
-            Checkpointing::AfterOk => self.write_up_to(batch.end()),
-            Checkpointing::Every(_) | Checkpointing::EveryRecords(_) => {
-                let unwritten = &mut self.unwritten;
-                unwritten.to = Some(batch.end());
-                unwritten.since.get_or_insert_with(Instant::now);
-                unwritten.records += records;
-                // What is handled does not come again when a later batch fails, written or not.
-                let _ = self.link.handle(&batch.end());
-                if self.written_due().is_some_and(|due| due <= Instant::now()) {
-                    self.write_now();
-                }
-            }
-        }
-    }
-
-    /// When what is handled is to be written.
-    fn written_due(&self) -> Option<Instant> {
-        let since = self.unwritten.since?;
-        match self.inner.settings.checkpointing {
-            Checkpointing::Every(period) => Some(since + period),
-            Checkpointing::EveryRecords(records) => (self.unwritten.records >= records).then_some(since),
-            Checkpointing::AfterOk | Checkpointing::Manual => None,
-        }
-    }
-
-    fn write_now(&mut self) {
-        if let Some(to) = std::mem::take(&mut self.unwritten).to {
-            self.write_up_to(to);
-        }
-    }
-
-    /// A lease that is lost meanwhile is told by an order.
-    fn write_up_to(&self, to: Progress) {
-        let _ = self.checkpoint().advance(&to);
-    }
-
     /// The lease goes to somebody else: the handler's last chance for a checkpoint.
     async fn drain(&mut self, handler: &mut M::Handler, fetching: Fetching) -> Served {
         drop(fetching);
@@ -344,85 +292,6 @@ impl<M: MakeHandler> ShardTask<M> {
                 Served::Drained
             }
         }
-    }
-
-    /// The shard has been read to its end: its children get rows, the handler has its say, and that is written, in this
-    /// order. Who crashes in between reads the end again.
-    async fn end(&mut self, handler: &mut M::Handler, children: Vec<ChildShard>) -> Served {
-        if let Some(served) = self.make_children(&children).await {
-            return served;
-        }
-        let checkpoint = self.checkpoint();
-        let mut backoff = Backoff::default();
-        for attempt in 1.. {
-            match self.tried(handler.ended(&checkpoint)).await {
-                Tried::Done => break,
-                Tried::Abandoned => return Served::Abandoned,
-                Tried::Panicked => return Served::Panicked,
-                Tried::Failed(fault) => {
-                    if let Some(served) = self.failed(attempt, fault, &mut backoff).await {
-                        return served;
-                    }
-                }
-            }
-        }
-        self.link.deliver(Progress::ShardEnd);
-        let _ = self.link.handle(&Progress::ShardEnd);
-        let written = Written::Checkpoint(Commitment::new(Progress::ShardEnd));
-        tokio::select! {
-            biased;
-            () = abandoned(&mut self.orders) => Served::Abandoned,
-            done = self.link.write(written) => match done {
-                Ok(()) => Served::Ended,
-                Err(_) => {
-                    // Lost: the order to leave is on its way, or has been missed by a hair.
-                    abandoned(&mut self.orders).await;
-                    Served::Abandoned
-                }
-            },
-        }
-    }
-
-    async fn make_children(&mut self, children: &[ChildShard]) -> Option<Served> {
-        let rows = match child_leases(&self.lease, children) {
-            Ok(rows) => rows,
-            Err(fault) => {
-                // The leader makes them from the listing.
-                let (stream, error) = (self.lease.key.stream.to_string(), fault.to_string());
-                self.inner.tell(&Event::Undiscovered { stream, error });
-                return None;
-            }
-        };
-        let mut backoff = Backoff::default();
-        while let Err(error) = self.write_children(&rows).await {
-            self.inner.tell(&Event::StoreFailed { asked: "rows of children", error: error.to_string() });
-            match self.rest(&mut backoff).await {
-                Some(Order::Abandon) => return Some(Served::Abandoned),
-                // Asked to finish, it leaves the end to the next owner.
-                Some(Order::Drain | Order::Run) => return Some(Served::Drained),
-                None => {}
-            }
-        }
-        None
-    }
-
-    async fn write_children(&self, rows: &[Lease]) -> Result<(), tailwater_store::Error> {
-        let store = &self.inner.store;
-        for row in rows {
-            let mut orphaned = false;
-            for parent in row.parents.iter().filter(|parent| **parent != self.lease.key.shard) {
-                // A parent without a row would be taken for one that was read; the leader makes both, in order.
-                orphaned |= store.lease(&self.lease.key.sibling(parent.clone())).await?.is_none();
-            }
-            if !orphaned {
-                store.create(row).await?;
-            }
-        }
-        if !rows.is_empty() {
-            let children = rows.iter().map(|row| row.key.shard.clone()).collect();
-            store.apply(&self.lease.key, &Change::Children(children)).await?;
-        }
-        Ok(())
     }
 
     /// What the handler before put beside its checkpoints is the next one's.
