@@ -336,6 +336,7 @@ impl Crowd {
             let mut state = self.world.lock();
             state.note(format_args!("nothing goes wrong any more"));
             state.weather.clear();
+            state.vacancies.clear(Instant::now());
         }
         let limit = Instant::now() + oracle::PATIENCE;
         loop {
