@@ -24,11 +24,13 @@ usage: cargo xtask TASK
   interop model                 compare our shapes with the service's model, as botocore carries it
   interop producer [--short]    write with our producer, and find every record with readers in Python, Node and Java
   interop sdks [--short]        try our broker with other people's SDKs
-  mutants producer [NAME]       plant known bugs, one at a time, and see that the simulation finds each
+  mutants producer|consumer [NAME]
+                                plant known bugs, one at a time, and see that the simulation finds each
   rivals codecs                 measure packing and unpacking beside prost, Python and Node
   rivals brokers [--short]      measure our broker beside every other one, by the CPU time of the server
-  sim producer [--seeds N] [--first S]
-                                live through many histories of the producer's pipeline
+  sim producer|consumer [--seeds N] [--first S]
+                                live through many histories of the producer's pipeline, or of whole consumers
+  sim consumer --trace SEED     tell everything that happens in one history
   soak consumer [--kills N] [--seed S] [--short]
                                 kill workers that share a file of leases, and see that nothing is lost";
 
@@ -52,9 +54,13 @@ fn main() -> ExitCode {
         ["rivals", "codecs"] => rivals::codecs(),
         ["rivals", "brokers"] => rivals::brokers::run(false),
         ["rivals", "brokers", "--short"] => rivals::brokers::run(true),
-        ["mutants", "producer"] => mutants::run(""),
-        ["mutants", "producer", name] => mutants::run(name),
-        ["sim", "producer", rest @ ..] => sim::run(rest),
+        ["mutants", "producer"] => mutants::run(&mutants::PRODUCER, ""),
+        ["mutants", "producer", name] => mutants::run(&mutants::PRODUCER, name),
+        ["mutants", "consumer"] => mutants::run(&mutants::CONSUMER, ""),
+        ["mutants", "consumer", name] => mutants::run(&mutants::CONSUMER, name),
+        ["sim", "producer", rest @ ..] => sim::run(&sim::PRODUCER, rest),
+        ["sim", "consumer", "--trace", seed] => sim::trace(seed),
+        ["sim", "consumer", rest @ ..] => sim::run(&sim::CONSUMER, rest),
         ["soak", "consumer", rest @ ..] => soak::run(rest),
         // What the soak starts, and kills.
         ["soak-worker", rest @ ..] => soak::worker::run(rest),

@@ -1,6 +1,6 @@
-//! Plants known bugs in the producer, one at a time, and sees that its simulation finds each: a simulation that finds
-//! nothing is worth something only if it would.
-//! The bugs are in `mutants/table.rs`; each is a text that must stand exactly once in its file, and what takes its place.
+//! Plants known bugs in the producer or the consumer, one at a time, and sees that its simulation finds each: a simulation
+//! that finds nothing is worth something only if it would.
+//! The bugs are in `mutants/table/`; each is a text that must stand exactly once in its file, and what takes its place.
 
 mod table;
 
@@ -9,7 +9,23 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use table::MUTANTS;
+
+/// What bugs are planted in.
+pub(crate) struct Subject {
+    mutants: &'static [Mutant],
+    /// The tests that are to find them, as arguments of `cargo`.
+    tests: &'static [&'static str],
+}
+
+pub(crate) const PRODUCER: Subject = Subject {
+    mutants: table::producer::MUTANTS,
+    tests: &["test", "--quiet", "-p", "tailwater-producer", "--lib", "sim::"],
+};
+
+pub(crate) const CONSUMER: Subject = Subject {
+    mutants: table::consumer::MUTANTS,
+    tests: &["test", "--quiet", "-p", "tailwater-sim", "--lib", "promises_hold"],
+};
 
 /// One planted bug.
 struct Mutant {
@@ -23,27 +39,27 @@ struct Mutant {
 const LEFT_OUT: &[&str] = &["target", ".git", "fuzz", "rivals"];
 
 /// Tries every mutant whose name holds this; fails if one survives.
-pub(crate) fn run(wanted: &str) -> Outcome {
+pub(crate) fn run(subject: &Subject, wanted: &str) -> Outcome {
     let tree = top().join("target").join("mutants").join("tree");
     if tree.exists() {
         fs::remove_dir_all(&tree)?;
     }
     copy(&top(), &tree)?;
     // Before any is tried: a text that is gone is found out at once.
-    for mutant in MUTANTS {
+    for mutant in subject.mutants {
         mutant.plant(&tree)?;
     }
     if wanted.is_empty()
-        && let Some(line) = violation(&tree)?
+        && let Some(line) = violation(subject, &tree)?
     {
         return Err(format!("the simulation fails without a mutant: {line}").into());
     }
     let mut survivors = 0;
-    for mutant in MUTANTS.iter().filter(|mutant| mutant.name.contains(wanted)) {
+    for mutant in subject.mutants.iter().filter(|mutant| mutant.name.contains(wanted)) {
         let path = tree.join(mutant.file);
         let sound = fs::read_to_string(&path)?;
         fs::write(&path, mutant.plant(&tree)?)?;
-        let found = violation(&tree).map_err(|fault| format!("{}: {fault}", mutant.name))?;
+        let found = violation(subject, &tree).map_err(|fault| format!("{}: {fault}", mutant.name))?;
         fs::write(&path, sound)?;
         survivors += u32::from(found.is_none());
         println!("{}: {}", mutant.name, found.as_deref().unwrap_or("SURVIVED"));
@@ -63,9 +79,9 @@ impl Mutant {
 }
 
 /// The first violation that the simulation meets.
-fn violation(tree: &Path) -> Result<Option<String>, Box<dyn Error>> {
+fn violation(subject: &Subject, tree: &Path) -> Result<Option<String>, Box<dyn Error>> {
     let mut command = Command::new("cargo");
-    command.args(["test", "--quiet", "-p", "tailwater-producer", "--lib", "sim::"]).current_dir(tree);
+    command.args(subject.tests).current_dir(tree);
     command.env("CARGO_TARGET_DIR", top().join("target").join("mutants").join("target"));
     let output = command.env("RUST_BACKTRACE", "0").output()?;
     if output.status.success() {

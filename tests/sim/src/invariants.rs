@@ -58,6 +58,8 @@ pub(crate) struct Invariants {
     had_row: BTreeSet<ShardId>,
     tenures: BTreeMap<ShardId, (u64, usize)>,
     seats: BTreeMap<ShardId, Vec<Seat>>,
+    /// The last start under each name.
+    starts: BTreeMap<String, usize>,
     /// Handlers that live, by worker and shard.
     handlers: BTreeSet<(usize, ShardId)>,
     pub(crate) delivered: u64,
@@ -91,6 +93,7 @@ impl Invariants {
             had_row: BTreeSet::new(),
             tenures: BTreeMap::new(),
             seats: BTreeMap::new(),
+            starts: BTreeMap::new(),
             handlers: BTreeSet::new(),
             delivered: 0,
             again: 0,
@@ -221,6 +224,11 @@ impl Invariants {
         }
     }
 
+    /// A worker starts under this name.
+    pub(crate) fn started(&mut self, process: usize, worker: &str) {
+        self.starts.insert(worker.to_owned(), process);
+    }
+
     /// A handler was made.
     pub(crate) fn made(&mut self, process: usize, shard: &ShardId, from: &Progress) {
         if !self.handlers.insert((process, shard.clone())) {
@@ -241,8 +249,9 @@ impl Invariants {
     /// A call of a handler begins.
     pub(crate) fn sit(&mut self, process: usize, worker: &str, shard: &ShardId) {
         let seats = self.seats.entry(shard.clone()).or_default();
-        // Who starts under another's name makes that one stop, and does not wait until it has.
-        let other = seats.iter().find(|seat| seat.worker != worker || seat.process == process);
+        // Who starts under another's name makes that one stop, and gives its leases away before it has.
+        let is_last = |seat: &Seat| self.starts.get(&seat.worker).is_none_or(|last| *last == seat.process);
+        let other = seats.iter().find(|seat| is_last(seat));
         let other = other.map(|seat| seat.process);
         seats.push(Seat { process, worker: worker.to_owned() });
         if let Some(other) = other {

@@ -57,6 +57,8 @@ pub(crate) struct Plan {
     /// How many records are put, about.
     pub(crate) records: usize,
     pub(crate) reshards: usize,
+    /// Whether the end is awaited of rows that have served.
+    pub(crate) tidies: bool,
     /// How much of what is put is aggregated, in percent.
     pub(crate) aggregated: u32,
 }
@@ -111,7 +113,7 @@ impl Plan {
             lock_lease: millis(chance, 2_000, 20_000),
             handoff: millis(chance, 2_000, 20_000),
             linger: millis(chance, 0, 2_000),
-            idle: millis(chance, 500, 4_000),
+            idle: millis(chance, 1_000, 8_000),
             audit: millis(chance, 5_000, 120_000),
             hold: millis(chance, 2_000, 30_000),
             by_throughput: chance.u32(..4) == 0,
@@ -120,9 +122,10 @@ impl Plan {
             pace: if is_quick { millis(chance, 0, 50) } else { millis(chance, 50, 800) },
             latency: if chance.bool() { Duration::ZERO } else { millis(chance, 1, 50) },
             troubles: if class == Class::Wild { Troubles::wild(chance) } else { Troubles::default() },
-            length: millis(chance, 40_000, 120_000),
+            length: millis(chance, 30_000, 100_000),
             records: chance.usize(40..300),
             reshards: chance.usize(..5),
+            tidies: chance.u32(..5) == 0,
             aggregated: [0, 30, 80][chance.usize(..3)],
         }
     }

@@ -46,6 +46,13 @@ impl Vacancies {
 
     pub(crate) fn started(&mut self, now: Instant, process: usize, name: &str) {
         self.fit.insert(process, (name.to_owned(), now));
+        // It takes the lead up where it left it, and has yet to see what stands still.
+        if self.leader.as_deref() == Some(name) {
+            let deadline = self.deadline(now);
+            for vacancy in self.open.values_mut() {
+                vacancy.deadline = deadline;
+            }
+        }
     }
 
     pub(crate) fn leads(&mut self, name: Option<&str>) {
@@ -64,6 +71,14 @@ impl Vacancies {
         }
         if let (Some((name, _)), Some(heals)) = (known, heals) {
             self.fit.insert(process, (name, heals));
+        }
+    }
+
+    /// Whoever was cut off is reachable again.
+    pub(crate) fn clear(&mut self, now: Instant) {
+        self.open.clear();
+        for (_, since) in self.fit.values_mut() {
+            *since = (*since).min(now);
         }
     }
 

@@ -317,7 +317,11 @@ impl Crowd {
         self.summary.starts += 1;
         // Whoever leaves under that name is made to stop by this.
         self.twins.push(name.clone());
-        self.world.lock().note(format_args!("p{number} starts as {name}"));
+        {
+            let mut state = self.world.lock();
+            state.note(format_args!("p{number} starts as {name}"));
+            state.watch.started(number, &name);
+        }
         let seed = self.chance.u64(..);
         let off_by = self.chance.i64(-3600..=3600);
         match timeout(Duration::from_secs(20), run(&self.world, number, &name, seed, off_by)).await {

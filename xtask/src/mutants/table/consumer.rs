@@ -1,0 +1,71 @@
+//! Bugs for the consumer and the rows that it keeps.
+
+use super::mutants;
+
+const CHANGE: &str = "store/src/change.rs";
+const CHECKPOINT: &str = "consumer/src/checkpoint.rs";
+const CURSOR: &str = "consumer/src/fetch/cursor.rs";
+const ENDING: &str = "consumer/src/worker/ending.rs";
+const HOLDING: &str = "consumer/src/worker/holding.rs";
+const LEAD: &str = "consumer/src/lead.rs";
+const LEADING: &str = "consumer/src/worker/leading.rs";
+const LINK: &str = "consumer/src/link.rs";
+const SHARD: &str = "consumer/src/shard_task.rs";
+const TENURE: &str = "consumer/src/tenure.rs";
+const WATCH: &str = "consumer/src/watch.rs";
+
+mutants! {
+    "renewal waits for the handler" in HOLDING:
+        "            self.write(now, &key);\n        }\n        self.find_stalled(now);" =>
+        "            if self.held.get(&key).is_none_or(|held| held.handling.is_none()) { self.write(now, &key); }\n        }\n        self.find_stalled(now);";
+    "a child begins before its parents have ended" in HOLDING:
+        "if parents.iter().any(|parent| self.known(parent) == Some(false)) {" => "if parents.len() > 2 {";
+    "a failed batch is passed by the next checkpoint" in SHARD:
+        "OnFailure::Retry => match self.rest(backoff).await {\n                None => None," =>
+        "OnFailure::Retry => match self.rest(backoff).await {\n                None if attempt > 0 => { self.write_up_to(Progress::ShardEnd.min(self.at.clone().max(self.link.delivered()))); None }\n                None => None,";
+    "nobody stops before others may begin" in HOLDING:
+        "if now >= tenure.fence() {" => "if now >= tenure.fence() + self.rules.pace.failover * 4 {";
+    "a counter that stands still is young whenever it is seen" in WATCH:
+        "if seen.counter != lease.counter {" => "if seen.counter <= lease.counter {";
+    "a lease is old when it is seen first" in WATCH:
+        "None => Seen { counter: lease.counter, counted: now, owners, owned: now }," =>
+        "None => Seen { counter: lease.counter, counted: now - Duration::from_secs(3600), owners, owned: now },";
+    "a handoff is finished when it is heard of" in HOLDING:
+        "held.life = Life::Draining { deadline };\n                self.actions.push_back(Action::Order(key.clone(), Order::Drain));\n            }\n            Life::Adopting" =>
+        "held.life = Life::Releasing;\n                self.actions.push_back(Action::Order(key.clone(), Order::Drain));\n                self.write(now, key);\n            }\n            Life::Adopting";
+    "incarnations are not compared" in CHANGE:
+        "|| lease.counter != renewal.counter || lease.incarnation > renewal.incarnation" =>
+        "|| lease.counter != renewal.counter";
+    "a tenure outlives a change of owners" in CHANGE:
+        "next.counter += 1;\n                (next.tenure, next.incarnation) = (next.counter, Incarnation::NONE);\n                if lease.actual_owner()" =>
+        "next.counter += 1;\n                next.incarnation = Incarnation::NONE;\n                if lease.actual_owner()";
+    "a newer start keeps the tenure" in CHANGE:
+        "(next.incarnation, next.tenure) = (renewal.incarnation, next.counter);" => "next.incarnation = renewal.incarnation;";
+    "children of an ended shard are not made" in SHARD:
+        "if !orphaned {" => "if !orphaned && rows.is_empty() {";
+    "a lost answer is taken for a loss" in TENURE:
+        "if let Some(asked) = self.unsure.filter(|_| is_next) {" => "if let Some(asked) = self.unsure.filter(|_| false && is_next) {";
+    "an expired iterator begins anew at the newest record" in CURSOR:
+        "Failure::ExpiredIterator if !self.has_expired => {\n                self.has_expired = true;" =>
+        "Failure::ExpiredIterator if !self.has_expired => {\n                self.has_expired = true;\n                self.place = Place::Latest(None);";
+    "a leader whose lock has expired plans on" in LEAD:
+        "now < held.since + self.lease - self.lease / 10" => "now < held.since + self.lease * 100";
+    "progress goes back" in CHANGE:
+        "if self.progress < lease.progress {\n            return;\n        }" => "";
+    "the first page passes over what is not handled" in CURSOR:
+        "Progress::Through { sequence, .. } => Place::AtNumber(sequence.clone())," =>
+        "Progress::Through { sequence, .. } => Place::AfterNumber(sequence.clone()),";
+    "a checkpoint may pass what was delivered" in CHECKPOINT:
+        "self.check(to)?;\n        self.handled.clone_from(to);" => "self.handled.clone_from(to);";
+    "a late transaction is accepted twice" in CHANGE:
+        " || lease.progress > commit.after {" => " {";
+    "a lease that was lost is taken up in its old tenure" in HOLDING:
+        "Ordering::Equal => lost.push(lease.clone())," => "Ordering::Equal => mine.push(lease.clone()),";
+    "whoever leaves does not look once more" in ENDING:
+        "last_look: Look::Wanted });\n        self.row" => "last_look: Look::Done });\n        self.row";
+    "a checkpoint of a lost lease is written" in LINK:
+        "if state.worker.token(&self.key) != Some(self.tenure) {\n                return Err(CheckpointError::LeaseLost);\n            }\n            state.worker.checkpoint" =>
+        "if state.worker.token(&self.key).is_none() {\n                return Err(CheckpointError::LeaseLost);\n            }\n            state.worker.checkpoint";
+    "rows are removed as soon as they have served" in LEADING:
+        ">= SERVED;" => ">= Duration::ZERO;";
+}
