@@ -78,12 +78,16 @@ impl Worker {
             self.tell(Event::Unplaced { leases: unplaced, reason });
         }
         self.told_unplaced = unplaced;
+        let failover = self.rules.pace.failover;
         for step in plan.moves {
             let Some(lease) = self.seen.as_ref().and_then(|seen| seen.leases.get(&step.key)) else { continue };
             let change = match (step.how, &lease.owner) {
                 (How::Offer, Some(owner)) => Change::Offer { owner: owner.clone(), to: step.to.clone() },
                 (How::Offer, None) | (How::Assign, _) => {
-                    Change::Assign { seen: Seen::of(lease), to: Some(step.to.clone()) }
+                    // Who renewed since this was read has not expired. Other reasons hold whether it renews or not.
+                    let is_expired = lease.owner.is_some() && self.watch.lease_still(now, &step.key) > failover;
+                    let seen = if is_expired { Seen::exactly(lease) } else { Seen::of(lease) };
+                    Change::Assign { seen, to: Some(step.to.clone()) }
                 }
             };
             let moved = Moved {
