@@ -250,8 +250,8 @@ impl Invariants {
     pub(crate) fn sit(&mut self, process: usize, worker: &str, shard: &ShardId) {
         let seats = self.seats.entry(shard.clone()).or_default();
         // Who starts under another's name makes that one stop, and gives its leases away before it has.
-        let is_last = |seat: &Seat| self.starts.get(&seat.worker).is_none_or(|last| *last == seat.process);
-        let other = seats.iter().find(|seat| is_last(seat));
+        let is_last = |process, worker: &str| self.starts.get(worker).is_none_or(|last| *last == process);
+        let other = seats.iter().find(|seat| is_last(seat.process, &seat.worker) && is_last(process, worker));
         let other = other.map(|seat| seat.process);
         seats.push(Seat { process, worker: worker.to_owned() });
         if let Some(other) = other {

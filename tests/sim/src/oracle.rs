@@ -25,7 +25,9 @@ pub(crate) fn undone(world: &World, here: &[usize]) -> Option<String> {
                 return Some(format!("nobody handles {id}"));
             }
             Some(row) if !shard.is_open && !row.is_ended() => return Some(format!("{id} has not ended")),
-            Some(_) if !shard.is_open && world.plan.tidies => return Some(format!("the row of {id} has not been removed")),
+            Some(_) if !shard.is_open && world.plan.tidies => {
+                return Some(format!("the row of {id} has not been removed"));
+            }
             _ => {}
         }
     }

@@ -82,14 +82,6 @@ impl Vacancies {
         }
     }
 
-    /// Whoever was cut off is reachable again.
-    pub(crate) fn clear(&mut self, now: Instant) {
-        self.open.clear();
-        for (_, since) in self.fit.values_mut() {
-            *since = (*since).min(now);
-        }
-    }
-
     fn deadline(&self, now: Instant) -> Instant {
         let leads = |(name, since): &(String, Instant)| Some(name) == self.leader.as_ref() && *since <= now;
         let expiry = if self.fit.values().any(leads) { self.failover } else { self.failover.max(self.lock_lease) };

@@ -34,6 +34,8 @@ pub(crate) struct Weather {
     /// Workers whose calls are held until then, and let go.
     held: BTreeMap<usize, Instant>,
     pub(crate) failures: u64,
+    /// When the last call that is under way arrives.
+    arrives: Option<Instant>,
     /// How many calls were made at one moment.
     crowd: (Option<Instant>, u32),
 }
@@ -58,6 +60,7 @@ impl Weather {
             cut: BTreeMap::new(),
             held: BTreeMap::new(),
             failures: 0,
+            arrives: None,
             crowd: (None, 0),
         }
     }
@@ -91,8 +94,18 @@ impl Weather {
         self.crowd.1 > CROWD
     }
 
+    pub(crate) fn arrives(&self) -> Option<Instant> {
+        self.arrives
+    }
+
     /// What becomes of a call that is made now.
     pub(crate) fn fate(&mut self, now: Instant, process: usize, to: To) -> Fate {
+        let fate = self.any_fate(now, process, to);
+        self.arrives = self.arrives.max(Some(now + fate.before));
+        fate
+    }
+
+    fn any_fate(&mut self, now: Instant, process: usize, to: To) -> Fate {
         let mut fate = Fate::default();
         if self.is_crowded() {
             // Time must pass, that somebody may see it.

@@ -14,7 +14,7 @@ use tailwater::consumer::{Begin, Config, Consumer, Ended, Error, Renewing, Runni
 use tailwater::local::LocalTransport;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// A start of a worker.
 struct Process {
@@ -358,7 +358,9 @@ impl Crowd {
             }
             self.pass(1_000, 1_000).await?;
         }
-        // Nobody takes a worker for live any more that is not.
+        // Nobody takes a worker for live any more that is not: a late sign of life may have been on its way.
+        let arrives = self.world.lock().weather.arrives();
+        sleep_until(arrives.unwrap_or_else(Instant::now)).await;
         sleep(self.world.plan.failover * 2).await;
         self.check().await?;
         oracle::judge(&self.world)

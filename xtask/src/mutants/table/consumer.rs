@@ -21,8 +21,8 @@ mutants! {
     "a child begins before its parents have ended" in HOLDING:
         "if parents.iter().any(|parent| self.known(parent) == Some(false)) {" => "if parents.len() > 2 {";
     "a failed batch is passed by the next checkpoint" in SHARD:
-        "OnFailure::Retry => match self.rest(backoff).await {\n                None => None," =>
-        "OnFailure::Retry => match self.rest(backoff).await {\n                None if attempt > 0 => { self.write_up_to(Progress::ShardEnd.min(self.at.clone().max(self.link.delivered()))); None }\n                None => None,";
+        "Tried::Failed(fault) => {\n                    if let Some(served) = self.failed(attempt, fault, &mut backoff).await {\n                        return Some(served);\n                    }\n                }\n            }\n            self.read_row().await;" =>
+        "Tried::Failed(fault) => {\n                    if let Some(served) = self.failed(attempt, fault, &mut backoff).await {\n                        return Some(served);\n                    }\n                }\n            }\n            self.write_up_to(batch.end());\n            self.read_row().await;";
     "nobody stops before others may begin" in HOLDING:
         "if now >= tenure.fence() {" => "if now >= tenure.fence() + self.rules.pace.failover * 4 {";
     "a counter that stands still is young whenever it is seen" in WATCH:
