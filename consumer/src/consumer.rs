@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::handler::{Fault, MakeHandler};
 use crate::metrics::Metrics;
 use crate::shards::{PassShards, Shards};
-use crate::snapshot::{Health, Snapshot};
+use crate::snapshot::{Health, PlannedMove, Snapshot};
 use crate::state::Inner;
 use crate::stream::{describe, origin};
 use crate::worker::Worker;
@@ -230,6 +230,12 @@ impl Running {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.inner.snapshot()
+    }
+
+    /// What would be moved now, and why, if this worker led its group: a dry run, by what it saw last. Nothing is changed.
+    #[must_use]
+    pub fn plan(&self) -> Vec<PlannedMove> {
+        self.inner.lock().worker.plan(Instant::now())
     }
 
     /// How things go, in one word and a reason.

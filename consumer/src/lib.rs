@@ -96,5 +96,5 @@ pub use crate::error::{CheckpointError, Error};
 pub use crate::event::{Doing, Event, LossReason};
 pub use crate::handler::{Begin, Fault, Handler, MakeHandler};
 pub use crate::shards::{Delivery, ShardStream, Shards};
-pub use crate::snapshot::{Health, Phase, ShardSnapshot, Snapshot};
+pub use crate::snapshot::{Health, Phase, PlannedMove, ShardSnapshot, Snapshot};
 pub use crate::unpack::OnStray;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::sync::PoisonError;
 use std::time::Duration;
 use tailwater_record::ShardId;
-use tailwater_store::{GroupName, Incarnation, Progress, StreamIdentity, WorkerId};
+use tailwater_store::{GroupName, Incarnation, LeaseKey, Progress, StreamIdentity, WorkerId};
 use tokio::time::Instant;
 
 /// A worker at this moment.
@@ -54,6 +54,22 @@ pub struct ShardSnapshot {
     pub attempt: u32,
     /// What failed last, if it was not followed by success.
     pub last_error: Option<String>,
+}
+
+/// A lease that would be given to another worker.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct PlannedMove {
+    /// Which.
+    pub key: LeaseKey,
+    /// Who has it.
+    pub from: Option<WorkerId>,
+    /// Who would get it.
+    pub to: WorkerId,
+    /// Whether its owner would finish first.
+    pub is_handed_over: bool,
+    /// Why, with numbers.
+    pub reason: String,
 }
 
 /// What becomes of a shard.

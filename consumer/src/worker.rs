@@ -2,23 +2,28 @@
 //! Fed with answers and the time, it says what is to be done next; `worker_task` does that. Everything it decides follows
 //! from rows and from its own clock, never from what it hopes another worker will do.
 //!
-//! - `holding`: leases of mine: taken, waiting for parents, handled, drained, let go.
+//! - `holding`: leases of mine, taken, waiting for parents, handled (`held` is what is known of each); `tasks`: what is at
+//!   work for them; `letting_go`: how they end.
 //! - `leading`: the lock, who gets which lease, which rows are missing, which may go.
 //! - `ending`: the way out.
 
 pub(crate) mod action;
-mod ending;
+mod held;
 mod holding;
+mod tasks;
+mod letting_go;
 mod leading;
+mod ending;
 
 use crate::audit::Audit;
 use crate::balance;
 use crate::event::Event;
 use crate::lead::Lead;
 use crate::snapshot::Phase;
-use crate::tenure::{Pace, Tenure};
+use crate::tenure::Pace;
 use crate::watch::Watch;
 use action::{Action, Observation};
+use held::{Busy, Held, Life};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use tailwater_record::Timestamp;
@@ -105,63 +110,6 @@ struct SeenAll {
     workers: Vec<WorkerRow>,
     lock: Option<Lock>,
     group: GroupRecord,
-}
-
-/// A shard whose lease is mine, or whose handler has not gone yet.
-#[derive(Debug)]
-struct Held {
-    tenure: Option<Tenure>,
-    life: Life,
-    /// Whether a task stands for it.
-    task: bool,
-    bytes: u64,
-    measured: Option<Instant>,
-    throughput: Option<f64>,
-    /// What the task waits for.
-    fetching: Option<Busy>,
-    handling: Option<Busy>,
-    unowned: Duration,
-}
-
-/// Something that is under way.
-#[derive(Clone, Copy, Debug)]
-struct Busy {
-    since: Instant,
-    /// When it was told last that it takes long, or began.
-    told: Instant,
-}
-
-impl Busy {
-    fn new(since: Instant) -> Self {
-        Self { since, told: since }
-    }
-}
-
-/// Where a held shard is in its life.
-#[derive(Clone, Debug, PartialEq)]
-enum Life {
-    /// The first renewal has not succeeded yet.
-    Adopting,
-    /// The shards that it came from are not handled to their end.
-    AwaitingParents {
-        /// Rows of parents are being read.
-        looking: bool,
-    },
-    /// Its task is at work.
-    Running,
-    /// Its task is to finish.
-    Draining {
-        /// When it is stopped without having finished.
-        deadline: Instant,
-    },
-    /// Its task has finished; the lease is being let go.
-    Releasing,
-    /// It is not handled any more, and kept: its handler failed for good.
-    Stopped(String),
-    /// An operator wishes that nothing is delivered.
-    Paused,
-    /// It is lost, and its task has been told.
-    Leaving,
 }
 
 /// The way out.
@@ -442,23 +390,6 @@ impl Worker {
 
 /// For how long it is looked more often after something has changed.
 const FAST: Duration = Duration::from_secs(60);
-
-impl Held {
-    fn wake_at(&self) -> Option<Instant> {
-        let deadline = match self.life {
-            Life::Draining { deadline } => Some(deadline),
-            _ => None,
-        };
-        let tenure =
-            self.tenure.as_ref().map(|tenure| tenure.due().map_or(tenure.fence(), |due| due.min(tenure.fence())));
-        [deadline, tenure].into_iter().flatten().min()
-    }
-
-    /// Kept, and nothing to come.
-    fn is_at_rest(&self) -> bool {
-        matches!(self.life, Life::Stopped(_) | Life::Paused)
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,13 @@
 //! Nothing is handled before a renewal has succeeded in this tenure, nor before the shards that this one came from are
 //! handled to their end; and a shard is never handled twice at a time here, whatever its row says meanwhile.
 
-use super::action::{Action, Order, Outcome, Purpose, Unwritten};
-use super::{Busy, Held, Life, Worker};
-use crate::event::{Doing, Event, LossReason};
+use super::action::{Action, Purpose};
+use super::{Held, Life, Worker};
+use crate::event::{Event, LossReason};
 use crate::tenure::{Learned, Tenure};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use tailwater_store::{Applied, Change, Commitment, Error, Lease, LeaseKey, Progress, Seen, Wish, WorkerId, Written};
+use tailwater_store::{Applied, Change, Commitment, Error, Lease, LeaseKey, Progress, Seen, Written};
 use tokio::time::Instant;
 
 impl Worker {
@@ -33,7 +33,7 @@ impl Worker {
         self.find_stalled(now);
     }
 
-    fn write(&mut self, now: Instant, key: &LeaseKey) {
+    pub(super) fn write(&mut self, now: Instant, key: &LeaseKey) {
         let heir = self.heir(now, key);
         let Some(held) = self.held.get_mut(key) else { return };
         let Some(tenure) = &mut held.tenure else { return };
@@ -62,14 +62,6 @@ impl Worker {
         if let Some(change) = tenure.next_write(now) {
             self.actions.push_back(Action::Write { key: key.clone(), change, purpose: Purpose::Hold });
         }
-    }
-
-    /// Who is to have a lease that is handed over, unless that one has gone too: then the leader finds another, at once.
-    fn heir(&self, now: Instant, key: &LeaseKey) -> Option<WorkerId> {
-        let row = self.row(key)?;
-        let heir = row.handoff_from.as_ref().and(row.owner.as_ref())?;
-        let workers = &self.seen.as_ref()?.workers;
-        workers.iter().any(|row| row.worker == *heir && self.is_live(now, row)).then(|| heir.clone())
     }
 
     /// What came of a write.
@@ -298,134 +290,6 @@ impl Worker {
         self.actions.push_back(Action::Start(Box::new(tenure.row().clone())));
     }
 
-    /// The owner is asked to finish.
-    fn hand_over(&mut self, now: Instant, key: &LeaseKey) {
-        let Some(row) = self.held.get(key).and_then(|held| held.tenure.as_ref()).map(Tenure::row) else { return };
-        let event = Event::HandingOver { key: key.clone(), to: row.owner.clone() };
-        self.tell(event);
-        self.hasten(now);
-        self.drain(now, key);
-    }
-
-    /// The shard is to be finished and let go.
-    pub(super) fn drain(&mut self, now: Instant, key: &LeaseKey) {
-        let deadline = now + self.rules.handoff;
-        let Some(held) = self.held.get_mut(key) else { return };
-        match held.life {
-            Life::Running if held.task => {
-                held.life = Life::Draining { deadline };
-                self.actions.push_back(Action::Order(key.clone(), Order::Drain));
-            }
-            Life::Adopting | Life::AwaitingParents { .. } | Life::Stopped(_) | Life::Paused | Life::Running => {
-                held.life = Life::Releasing;
-                self.write(now, key);
-            }
-            Life::Draining { .. } | Life::Releasing | Life::Leaving => {}
-        }
-    }
-
-    /// The handler did not finish in time: the lease goes without it.
-    fn overdue(&mut self, key: &LeaseKey) {
-        let Some(held) = self.held.get_mut(key) else { return };
-        held.life = Life::Releasing;
-        self.actions.push_back(Action::Order(key.clone(), Order::Abandon));
-        self.tell(Event::HandoffOverdue { key: key.clone() });
-    }
-
-    fn released(&mut self, now: Instant, key: &LeaseKey, outcome: Result<Applied, Error>) {
-        let retry = matches!(&outcome, Err(error) if error.is_retryable());
-        let to = match &outcome {
-            Ok(Applied::Done(row)) => Some(row.owner.clone()),
-            Ok(Applied::Refused(_)) | Err(_) => None,
-        };
-        if let Some(held) = self.held.get_mut(key)
-            && let Some(tenure) = &mut held.tenure
-        {
-            if retry {
-                return tenure.end_last(now);
-            }
-            let asks = tenure.take_asks();
-            if !asks.is_empty() {
-                self.actions.push_back(Action::Settled(asks, Err(Unwritten)));
-            }
-            held.tenure = None;
-            if held.task {
-                held.life = Life::Leaving;
-            } else {
-                self.held.remove(key);
-            }
-        }
-        match outcome {
-            Ok(Applied::Done(row)) => {
-                if let Some(seen) = &mut self.seen {
-                    seen.leases.insert(key.clone(), row);
-                }
-            }
-            Ok(Applied::Refused(_)) => self.look_again(now, false),
-            Err(_) => self.look_again(now, true),
-        }
-        if let Some(to) = to {
-            self.hasten(now);
-            self.tell(Event::Released { key: key.clone(), to });
-        }
-    }
-
-    /// The lease is somebody else's, or may be soon.
-    pub(super) fn lose(&mut self, key: &LeaseKey, reason: LossReason) {
-        let Some(held) = self.held.get_mut(key) else { return };
-        let Some(mut tenure) = held.tenure.take() else { return };
-        let asks = tenure.take_asks();
-        if held.task {
-            held.life = Life::Leaving;
-            self.actions.push_back(Action::Order(key.clone(), Order::Abandon));
-        } else {
-            self.held.remove(key);
-        }
-        if !asks.is_empty() {
-            self.actions.push_back(Action::Settled(asks, Err(Unwritten)));
-        }
-        self.tell(Event::Lost { key: key.clone(), reason });
-    }
-
-    /// The shard's task has gone.
-    pub(crate) fn gone(&mut self, now: Instant, key: &LeaseKey, outcome: Outcome) {
-        let pauses = self.is_paused(key) && self.ending.is_none();
-        let Some(held) = self.held.get_mut(key) else { return };
-        held.task = false;
-        (held.fetching, held.handling) = (None, None);
-        if held.tenure.is_none() {
-            self.held.remove(key);
-            self.observe_at = now;
-            return;
-        }
-        match outcome {
-            Outcome::Ended => {
-                let row = held.tenure.take().map(|tenure| tenure.row().clone());
-                self.held.remove(key);
-                if let (Some(seen), Some(row)) = (&mut self.seen, row) {
-                    seen.leases.insert(key.clone(), row);
-                }
-                self.tell(Event::Ended { key: key.clone() });
-                // Its children have rows that were not seen yet.
-                self.observe_at = now;
-                self.hasten(now);
-                self.check_parents(now);
-            }
-            Outcome::Failed(error) if held.life == Life::Running => {
-                held.life = Life::Stopped(error.clone());
-                self.tell(Event::ShardStopped { key: key.clone(), error });
-            }
-            // Who was to finish anyway has.
-            Outcome::Stopped | Outcome::Failed(_) => {
-                if pauses {
-                    return self.rest(key);
-                }
-                held.life = Life::Releasing;
-                self.write(now, key);
-            }
-        }
-    }
-
     /// A checkpoint that may wait for the next renewal. Without effect if the lease is lost.
     pub(crate) fn checkpoint(&mut self, now: Instant, key: &LeaseKey, commitment: Commitment) {
         if let Some(tenure) = self.held.get_mut(key).and_then(|held| held.tenure.as_mut()) {
@@ -439,83 +303,6 @@ impl Worker {
         tenure.ask(serial, written);
         self.write(now, key);
         true
-    }
-
-    /// Since when a shard waits for an answer of the service, if it does.
-    pub(crate) fn fetching(&mut self, key: &LeaseKey, since: Option<Instant>) {
-        if let Some(held) = self.held.get_mut(key) {
-            held.fetching = since.map(Busy::new);
-        }
-    }
-
-    /// Since when a shard's handler is at work, if it is; and how many bytes it has handled.
-    pub(crate) fn handling(&mut self, key: &LeaseKey, since: Option<Instant>, bytes: u64) {
-        if let Some(held) = self.held.get_mut(key) {
-            held.bytes += bytes;
-            held.handling = since.map(Busy::new);
-        }
-    }
-
-    fn find_stalled(&mut self, now: Instant) {
-        let limits = (self.rules.fetch_stall, self.rules.handler_stall);
-        let mut stalled = Vec::new();
-        for (key, held) in &mut self.held {
-            let busy =
-                [(Doing::Fetching, &mut held.fetching, limits.0), (Doing::Handling, &mut held.handling, limits.1)];
-            for (doing, busy, limit) in busy {
-                if let Some(busy) = busy.as_mut().filter(|busy| now >= busy.told + limit) {
-                    busy.told = now;
-                    stalled.push((key.clone(), doing, now.saturating_duration_since(busy.since)));
-                }
-            }
-        }
-        for (key, doing, still) in stalled {
-            if doing == Doing::Fetching {
-                self.actions.push_back(Action::Refetch(key.clone()));
-            }
-            self.tell(Event::Stalled { key, doing, still });
-        }
-    }
-
-    pub(super) fn stall_due(&self) -> Option<Instant> {
-        let fetching = self.held.values().filter_map(|held| Some(held.fetching?.told + self.rules.fetch_stall));
-        let handling = self.held.values().filter_map(|held| Some(held.handling?.told + self.rules.handler_stall));
-        fetching.chain(handling).min()
-    }
-
-    fn is_paused(&self, key: &LeaseKey) -> bool {
-        let wishes = self.seen.iter().flat_map(|seen| &seen.group.wishes);
-        wishes.into_iter().any(|wish| matches!(wish, Wish::Pause { key: paused } if paused == key))
-    }
-
-    fn rest(&mut self, key: &LeaseKey) {
-        if let Some(held) = self.held.get_mut(key) {
-            held.life = Life::Paused;
-        }
-    }
-
-    /// Stops delivering where an operator wishes it, and goes on where none does any more.
-    fn heed_pauses(&mut self, now: Instant) {
-        let keys: Vec<(LeaseKey, Life)> =
-            self.held.iter().map(|(key, held)| (key.clone(), held.life.clone())).collect();
-        for (key, life) in keys {
-            match (self.is_paused(&key), life) {
-                (true, Life::Running) => {
-                    // Drained, and kept: what is said when the task has gone decides.
-                    let deadline = now + self.rules.handoff;
-                    if let Some(held) = self.held.get_mut(&key) {
-                        held.life = Life::Draining { deadline };
-                    }
-                    self.actions.push_back(Action::Order(key, Order::Drain));
-                }
-                (false, Life::Paused) => {
-                    if let Some(held) = self.held.get_mut(&key) {
-                        held.life = Life::AwaitingParents { looking: false };
-                    }
-                }
-                _ => {}
-            }
-        }
     }
 
     /// Whether a live worker other than this one could take what is let go.

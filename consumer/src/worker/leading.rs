@@ -9,6 +9,7 @@ use crate::balance::{self, How, Reason};
 use crate::clean;
 use crate::discover::{self, ListedShard, Start};
 use crate::event::Event;
+use crate::snapshot::PlannedMove;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tailwater_record::ShardId;
@@ -100,6 +101,20 @@ impl Worker {
             self.moving.insert(step.key.clone(), (moved, cause(&step.reason)));
             self.actions.push_back(Action::Write { key: step.key, change, purpose: Purpose::Move });
         }
+    }
+
+    /// What a leader would move now, by what this worker saw last, and why.
+    pub(crate) fn plan(&self, now: Instant) -> Vec<PlannedMove> {
+        let Some(seen) = &self.seen else { return Vec::new() };
+        let plan = balance::plan(&self.view(now, seen), &self.rules.balance);
+        let planned = plan.moves.into_iter().map(|step| PlannedMove {
+            key: step.key,
+            from: step.from,
+            to: step.to,
+            is_handed_over: step.how == How::Offer,
+            reason: step.reason.to_string(),
+        });
+        planned.collect()
     }
 
     /// What the planner is to know.

@@ -370,6 +370,41 @@ fn one_write_a_renewal_carries_the_checkpoints_of_that_time() {
 }
 
 #[test]
+fn a_dry_run_tells_each_move_with_its_reason_and_moves_nothing() {
+    let mut group = Group::new(4);
+    group.join("a");
+    group.until(MINUTE, Group::all_run);
+    assert!(group.workers["a"].worker.plan(group.now).is_empty());
+    let time = group.now;
+    let mut stranger =
+        WorkerRow::new("b".parse().unwrap(), now(group.store.enlist(&group_name(), &"b".parse().unwrap())));
+    stranger.streams.insert(stream());
+    assert!(now(group.store.beat(&group_name(), &stranger)));
+    let observation = Observation {
+        listing: now(group.store.leases(&group_name())),
+        workers: now(group.store.workers(&group_name())),
+        lock: None,
+        group: now(group.store.group(&group_name())),
+    };
+    let worker = &mut group.member("a").worker;
+    worker.moving.insert(key(0), worker_move());
+    worker.observed(time, Ok(observation));
+    let plan = worker.plan(time);
+    assert_eq!(plan.len(), 2);
+    assert!(
+        plan.iter().all(|step| step.is_handed_over && step.to.as_str() == "b" && !step.reason.is_empty()),
+        "{plan:?}"
+    );
+    assert!((0..4).all(|shard| group.row(shard).handoff_from.is_none()));
+}
+
+/// A move under way, which keeps a leader from planning another.
+fn worker_move() -> (Moved, &'static str) {
+    let moved = Moved { key: key(0), from: None, to: None, reason: String::new(), at: Timestamp::EPOCH };
+    (moved, "wish")
+}
+
+#[test]
 fn operators_pause_move_and_seek() {
     let mut group = Group::new(4);
     group.join("a");

@@ -77,7 +77,7 @@ impl Hand {
         {
             let mut state = store.world.lock();
             state.note(format_args!("p{} begins {shard} behind {:?}", store.process, begin.from));
-            state.watch.made(store.process, &shard, &begin.from);
+            state.watch.made(store.process, &worker, &shard, &begin.from);
             state.vacancies.began(&shard);
             let is_begun = matches!(begin.from, Progress::Through { .. });
             let is_right =

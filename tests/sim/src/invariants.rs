@@ -230,11 +230,13 @@ impl Invariants {
     }
 
     /// A handler was made.
-    pub(crate) fn made(&mut self, process: usize, shard: &ShardId, from: &Progress) {
+    pub(crate) fn made(&mut self, process: usize, worker: &str, shard: &ShardId, from: &Progress) {
         if !self.handlers.insert((process, shard.clone())) {
             self.violate(format_args!("p{process} has two handlers of {shard}"));
         }
-        let written = self.rows.get(shard).map(|row| &row.progress);
+        // Who was started again elsewhere may not have heard of it.
+        let is_last = self.starts.get(worker) == Some(&process);
+        let written = self.rows.get(shard).map(|row| &row.progress).filter(|_| is_last);
         // A transaction that lands late may be farther than what was read.
         if let Some(written) = written.filter(|written| *written > from && self.mode != Mode::Transact) {
             let written = written.clone();

@@ -368,7 +368,12 @@ impl Crowd {
 
     /// Everybody leaves, one after the other, and nothing is left.
     async fn leave(&mut self) -> Result<(), String> {
-        for process in std::mem::take(&mut self.processes) {
+        while let Some(process) = self.processes.pop() {
+            if self.processes.is_empty() {
+                // What was given, at the last moment, to one that left finds its way to the last.
+                sleep(self.world.plan.failover * 3).await;
+                self.check().await?;
+            }
             self.note(&process, "drains, as all do");
             self.world.lock().leaves(process.number);
             let ended = process.running.drain(Duration::from_secs(120)).await;

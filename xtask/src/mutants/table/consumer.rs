@@ -9,8 +9,10 @@ const ENDING: &str = "consumer/src/worker/ending.rs";
 const HOLDING: &str = "consumer/src/worker/holding.rs";
 const LEAD: &str = "consumer/src/lead.rs";
 const LEADING: &str = "consumer/src/worker/leading.rs";
+const LETTING_GO: &str = "consumer/src/worker/letting_go.rs";
 const LINK: &str = "consumer/src/link.rs";
 const SHARD: &str = "consumer/src/shard_task.rs";
+const SHARD_END: &str = "consumer/src/shard_task/end.rs";
 const TENURE: &str = "consumer/src/tenure.rs";
 const WATCH: &str = "consumer/src/watch.rs";
 
@@ -21,8 +23,8 @@ mutants! {
     "a child begins before its parents have ended" in HOLDING:
         "if parents.iter().any(|parent| self.known(parent) == Some(false)) {" => "if parents.len() > 2 {";
     "a failed batch is passed by the next checkpoint" in SHARD:
-        "Tried::Failed(fault) => {\n                    if let Some(served) = self.failed(attempt, fault, &mut backoff).await {\n                        return Some(served);\n                    }\n                }\n            }\n            self.read_row().await;" =>
-        "Tried::Failed(fault) => {\n                    if let Some(served) = self.failed(attempt, fault, &mut backoff).await {\n                        return Some(served);\n                    }\n                }\n            }\n            self.write_up_to(batch.end());\n            self.read_row().await;";
+        "            self.read_row().await;\n            batch = batch.behind" =>
+        "            self.write_up_to(batch.end());\n            self.read_row().await;\n            batch = batch.behind";
     "nobody stops before others may begin" in HOLDING:
         "if now >= tenure.fence() {" => "if now >= tenure.fence() + self.rules.pace.failover * 4 {";
     "a counter that stands still is young whenever it is seen" in WATCH:
@@ -30,7 +32,7 @@ mutants! {
     "a lease is old when it is seen first" in WATCH:
         "None => Seen { counter: lease.counter, counted: now, owners, owned: now }," =>
         "None => Seen { counter: lease.counter, counted: now - Duration::from_secs(3600), owners, owned: now },";
-    "a handoff is finished when it is heard of" in HOLDING:
+    "a handoff is finished when it is heard of" in LETTING_GO:
         "held.life = Life::Draining { deadline };\n                self.actions.push_back(Action::Order(key.clone(), Order::Drain));\n            }\n            Life::Adopting" =>
         "held.life = Life::Releasing;\n                self.actions.push_back(Action::Order(key.clone(), Order::Drain));\n                self.write(now, key);\n            }\n            Life::Adopting";
     "incarnations are not compared" in CHANGE:
@@ -41,7 +43,7 @@ mutants! {
         "next.counter += 1;\n                next.incarnation = Incarnation::NONE;\n                if lease.actual_owner()";
     "a newer start keeps the tenure" in CHANGE:
         "(next.incarnation, next.tenure) = (renewal.incarnation, next.counter);" => "next.incarnation = renewal.incarnation;";
-    "children of an ended shard are not made" in SHARD:
+    "children of an ended shard are not made" in SHARD_END:
         "if !orphaned {" => "if !orphaned && rows.is_empty() {";
     "a lost answer is taken for a loss" in TENURE:
         "if let Some(asked) = self.unsure.filter(|_| is_next) {" => "if let Some(asked) = self.unsure.filter(|_| false && is_next) {";
