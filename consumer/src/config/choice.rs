@@ -19,7 +19,7 @@ pub enum Start {
 /// When what a handler has accepted becomes a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Checkpointing {
-    /// Each time the handler says `Ok`; written with the next renewal, and after [`Config::with_checkpoint_linger`] at the
+    /// Each time the handler says `Ok`; written with the next renewal, and after [`Config::with_checkpoint_linger`](crate::Config::with_checkpoint_linger) at the
     /// latest.
     #[default]
     AfterOk,
