@@ -224,6 +224,11 @@ impl Handler for Hand {
             state.note(format_args!("p{process} is handed {items:?} of {shard} for the {attempt}. time, {trouble:?}"));
             state.watch.deliver(process, &shard, &mut self.thread, attempt, &records, &batch.end());
         }
+        // What was not delivered cannot be handled, whatever a handler says.
+        let beyond = Progress::ShardEnd;
+        if self.chance.u32(..20) == 0 && batch.checkpoint().advance(&beyond).is_ok() {
+            world.lock().watch.violate(format_args!("p{} may say that {shard} is at its end", self.store.process));
+        }
         sleep(takes).await;
         self.handle(batch, &records, trouble).await
     }

@@ -58,6 +58,8 @@ pub(crate) struct Invariants {
     had_row: BTreeSet<ShardId>,
     tenures: BTreeMap<ShardId, (u64, usize)>,
     seats: BTreeMap<ShardId, Vec<Seat>>,
+    /// Under which name each was started.
+    names: BTreeMap<usize, String>,
     /// The last start under each name.
     starts: BTreeMap<String, usize>,
     /// Handlers that live, by worker and shard.
@@ -93,6 +95,7 @@ impl Invariants {
             had_row: BTreeSet::new(),
             tenures: BTreeMap::new(),
             seats: BTreeMap::new(),
+            names: BTreeMap::new(),
             starts: BTreeMap::new(),
             handlers: BTreeSet::new(),
             delivered: 0,
@@ -222,11 +225,23 @@ impl Invariants {
         if is_early {
             self.violate(format_args!("p{process} ends {shard}, which is open"));
         }
+        // Whoever ends the last of its parents has seen a row for each: a child may wait for a row until then.
+        let has_ended = |parent: &ShardId| self.shards.get(parent).is_some_and(|it| it.checked == Progress::ShardEnd);
+        let is_due = |child: &Shard| child.parents.contains(shard) && child.parents.iter().all(has_ended);
+        let childless = self.shards.iter().find(|(id, child)| is_due(child) && !self.had_row.contains(*id));
+        if let Some(child) = childless.map(|(id, _)| id.clone()).filter(|_| *to == Progress::ShardEnd) {
+            self.violate(format_args!("p{process} ends {shard}, and its child {child} has no row"));
+        }
     }
 
     /// A worker starts under this name.
     pub(crate) fn started(&mut self, process: usize, worker: &str) {
+        self.names.insert(process, worker.to_owned());
         self.starts.insert(worker.to_owned(), process);
+    }
+
+    pub(crate) fn is_start_of(&self, process: usize, worker: &str) -> bool {
+        self.names.get(&process).is_some_and(|name| name == worker)
     }
 
     /// A handler was made.

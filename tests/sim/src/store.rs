@@ -105,6 +105,9 @@ impl LeaseStore for Store {
 
     fn apply<'a>(&'a self, key: &'a LeaseKey, change: &'a Change) -> Answer<'a, Applied> {
         let (key, change) = (key.clone(), change.clone());
+        if let Change::Offer { .. } = &change {
+            self.world.lock().plans(self.process);
+        }
         self.call(move |world, process| world.apply(process, &key, &change))
     }
 

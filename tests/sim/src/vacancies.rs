@@ -55,6 +55,10 @@ impl Vacancies {
         }
     }
 
+    pub(crate) fn leader(&self) -> Option<&str> {
+        self.leader.as_deref()
+    }
+
     pub(crate) fn leads(&mut self, name: Option<&str>) {
         self.leader = name.map(str::to_owned);
     }

@@ -281,7 +281,11 @@ impl Crowd {
         for _ in 0..self.chance.usize(..6) {
             let Some((checkpoint, to)) = self.world.take_kept() else { return };
             if self.chance.bool() {
-                let _ = checkpoint.advance(&to);
+                let reached = checkpoint.reached();
+                if checkpoint.advance(&to).is_ok() && to < reached {
+                    let mut state = self.world.lock();
+                    state.watch.violate(format_args!("a checkpoint goes back from {reached:?} to {to:?}"));
+                }
             } else {
                 // Who asks may be gone before there is an answer.
                 let patience = millis(&mut self.chance, 0, 5_000);

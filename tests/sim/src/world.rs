@@ -9,7 +9,8 @@ use crate::weather::Weather;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tailwater::broker::{self, Broker};
 use tailwater::client::{self, Client, StaticCredentials};
@@ -29,15 +30,20 @@ use tokio::time::Instant;
 pub(crate) struct Clock {
     start: Instant,
     off_by: i64,
+    /// When it was asked last, and how often at that moment: a worker asks whenever it wakes.
+    asked: Arc<(AtomicU64, AtomicU32)>,
 }
+
+/// Nobody wakes so often without any time passing, unless he does it for ever.
+const SPIN: u32 = 50_000;
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), off_by: 0 }
+        Self { start: Instant::now(), off_by: 0, asked: Arc::default() }
     }
 
     pub(crate) fn off_by(&self, seconds: i64) -> Self {
-        Self { start: self.start, off_by: seconds * 1000 }
+        Self { start: self.start, off_by: seconds * 1000, asked: Arc::default() }
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -47,6 +53,15 @@ impl Clock {
 
 impl WallClock for Clock {
     fn now(&self) -> Timestamp {
+        let (last, times) = &*self.asked;
+        let now = self.start.elapsed().as_millis() as u64;
+        if last.swap(now, Ordering::Relaxed) != now {
+            times.store(0, Ordering::Relaxed);
+        }
+        if times.fetch_add(1, Ordering::Relaxed) > SPIN {
+            // Ends the worker, which nobody may do to itself.
+            std::panic::resume_unwind(Box::new("it wakes again and again, and no time passes"));
+        }
         Timestamp::from_millis(1_750_000_000_000 + self.start.elapsed().as_millis() as i64 + self.off_by)
     }
 }
@@ -309,6 +324,14 @@ impl State {
     pub(crate) fn disturbed(&mut self, process: usize, heals: Option<Instant>) {
         let handled = self.watch.handled_by(process);
         self.vacancies.disturbed(Instant::now(), process, handled, heals);
+    }
+
+    /// A worker asks for a move, as only the leader may.
+    pub(crate) fn plans(&mut self, process: usize) {
+        let leader = self.vacancies.leader().map(str::to_owned);
+        if let Some(leader) = leader.filter(|leader| !self.watch.is_start_of(process, leader)) {
+            self.watch.violate(format_args!("p{process} moves a lease, and {leader} leads"));
+        }
     }
 
     /// A worker goes in order, or as good as that.

@@ -11,6 +11,7 @@ const LEAD: &str = "consumer/src/lead.rs";
 const LEADING: &str = "consumer/src/worker/leading.rs";
 const LETTING_GO: &str = "consumer/src/worker/letting_go.rs";
 const LINK: &str = "consumer/src/link.rs";
+const MEMORY: &str = "store/src/memory.rs";
 const SHARD: &str = "consumer/src/shard_task.rs";
 const SHARD_END: &str = "consumer/src/shard_task/end.rs";
 const TENURE: &str = "consumer/src/tenure.rs";
@@ -18,15 +19,15 @@ const WATCH: &str = "consumer/src/watch.rs";
 
 mutants! {
     "renewal waits for the handler" in HOLDING:
-        "            self.write(now, &key);\n        }\n        self.find_stalled(now);" =>
-        "            if self.held.get(&key).is_none_or(|held| held.handling.is_none()) { self.write(now, &key); }\n        }\n        self.find_stalled(now);";
+        "if let Some(change) = tenure.next_write(now) {" =>
+        "if held.handling.is_some() { tenure.end_last(now); return; }\n        if let Some(change) = tenure.next_write(now) {";
     "a child begins before its parents have ended" in HOLDING:
         "if parents.iter().any(|parent| self.known(parent) == Some(false)) {" => "if parents.len() > 2 {";
     "a failed batch is passed by the next checkpoint" in SHARD:
         "            self.read_row().await;\n            batch = batch.behind" =>
         "            self.write_up_to(batch.end());\n            self.read_row().await;\n            batch = batch.behind";
-    "nobody stops before others may begin" in HOLDING:
-        "if now >= tenure.fence() {" => "if now >= tenure.fence() + self.rules.pace.failover * 4 {";
+    "nobody stops before others may begin" in TENURE:
+        "self.renewed + self.pace.failover - self.pace.failover / 10" => "self.renewed + self.pace.failover * 4";
     "a counter that stands still is young whenever it is seen" in WATCH:
         "if seen.counter != lease.counter {" => "if seen.counter <= lease.counter {";
     "a lease is old when it is seen first" in WATCH:
@@ -36,11 +37,12 @@ mutants! {
         "held.life = Life::Draining { deadline };\n                self.actions.push_back(Action::Order(key.clone(), Order::Drain));\n            }\n            Life::Adopting" =>
         "held.life = Life::Releasing;\n                self.actions.push_back(Action::Order(key.clone(), Order::Drain));\n                self.write(now, key);\n            }\n            Life::Adopting";
     "incarnations are not compared" in CHANGE:
-        "|| lease.counter != renewal.counter || lease.incarnation > renewal.incarnation" =>
-        "|| lease.counter != renewal.counter";
+        "if lease.incarnation != renewal.incarnation {" => "if lease.incarnation == Incarnation::NONE {";
+    "an older start goes on showing life" in MEMORY:
+        "there.filter(|there| there.incarnation == row.incarnation)" => "there.filter(|_| true)";
     "a tenure outlives a change of owners" in CHANGE:
         "next.counter += 1;\n                (next.tenure, next.incarnation) = (next.counter, Incarnation::NONE);\n                if lease.actual_owner()" =>
-        "next.counter += 1;\n                next.incarnation = Incarnation::NONE;\n                if lease.actual_owner()";
+        "next.counter += 1;\n                if lease.actual_owner()";
     "a newer start keeps the tenure" in CHANGE:
         "(next.incarnation, next.tenure) = (renewal.incarnation, next.counter);" => "next.incarnation = renewal.incarnation;";
     "children of an ended shard are not made" in SHARD_END:
@@ -50,10 +52,12 @@ mutants! {
     "an expired iterator begins anew at the newest record" in CURSOR:
         "Failure::ExpiredIterator if !self.has_expired => {\n                self.has_expired = true;" =>
         "Failure::ExpiredIterator if !self.has_expired => {\n                self.has_expired = true;\n                self.place = Place::Latest(None);";
-    "a leader whose lock has expired plans on" in LEAD:
-        "now < held.since + self.lease - self.lease / 10" => "now < held.since + self.lease * 100";
-    "progress goes back" in CHANGE:
-        "if self.progress < lease.progress {\n            return;\n        }" => "";
+    "a leader plans on after another has taken the lead" in LEAD:
+        "Some(lock) if watch.lock_still(now) > lock.lease" => "Some(lock) if watch.lock_still(now) >= Duration::ZERO";
+    "a leader is found to have lost the lead as it gains it" in LEAD:
+        "lock.holder == self.me || held.over == Some(lock.version)" => "lock.holder == self.me";
+    "progress goes back" in CHECKPOINT:
+        "if *to < self.handled {" => "if *to < Progress::AtTimestamp {";
     "the first page passes over what is not handled" in CURSOR:
         "Progress::Through { sequence, .. } => Place::AtNumber(sequence.clone())," =>
         "Progress::Through { sequence, .. } => Place::AfterNumber(sequence.clone()),";
