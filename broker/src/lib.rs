@@ -41,6 +41,7 @@ pub mod token;
 #[allow(unreachable_pub, reason = "public for our fuzz targets only")]
 mod token;
 mod stream;
+pub mod log;
 #[cfg(feature = "listen")]
 mod http;
 mod error;
