@@ -5,12 +5,9 @@ use super::mutants;
 const CHANGE: &str = "store/src/change.rs";
 const CHECKPOINT: &str = "consumer/src/checkpoint.rs";
 const CURSOR: &str = "consumer/src/fetch/cursor.rs";
-const ENDING: &str = "consumer/src/worker/ending.rs";
 const HOLDING: &str = "consumer/src/worker/holding.rs";
 const LEAD: &str = "consumer/src/lead.rs";
-const LEADING: &str = "consumer/src/worker/leading.rs";
 const LETTING_GO: &str = "consumer/src/worker/letting_go.rs";
-const LINK: &str = "consumer/src/link.rs";
 const MEMORY: &str = "store/src/memory.rs";
 const SHARD: &str = "consumer/src/shard_task.rs";
 const SHARD_END: &str = "consumer/src/shard_task/end.rs";
@@ -61,13 +58,4 @@ mutants! {
         "self.check(to)?;\n        self.handled.clone_from(to);" => "self.handled.clone_from(to);";
     "a late transaction is accepted twice" in CHANGE:
         " || lease.progress > commit.after {" => " {";
-    "a lease that was lost is taken up in its old tenure" in HOLDING:
-        "Ordering::Equal => lost.push(lease.clone())," => "Ordering::Equal => mine.push(lease.clone()),";
-    "whoever leaves does not look once more" in ENDING:
-        "last_look: Look::Wanted });\n        self.row" => "last_look: Look::Done });\n        self.row";
-    "a checkpoint of a lost lease is written" in LINK:
-        "if state.worker.token(&self.key) != Some(self.tenure) {\n                return Err(CheckpointError::LeaseLost);\n            }\n            state.worker.checkpoint" =>
-        "if state.worker.token(&self.key).is_none() {\n                return Err(CheckpointError::LeaseLost);\n            }\n            state.worker.checkpoint";
-    "rows are removed as soon as they have served" in LEADING:
-        ">= SERVED;" => ">= Duration::ZERO;";
 }
