@@ -3,7 +3,9 @@
 //! Streams do not wait for one another; no lock is held across an await.
 //! Called by `here`, on behalf of the actions.
 
+use crate::log::image::AccountImage;
 use crate::stream::Stream;
+use crate::stream::journal::{Speaker, Verdict};
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -16,7 +18,44 @@ pub(crate) struct Account {
     pub(crate) id: AccountId,
     pub(crate) region: Region,
     streams: RwLock<BTreeMap<StreamName, Arc<Mutex<Stream>>>>,
-    commitment: Mutex<Commitment>,
+    agreement: Mutex<Agreement>,
+}
+
+/// All accounts of a broker, by number and region.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts(Mutex<BTreeMap<(AccountId, Region), Arc<Account>>>);
+
+impl Accounts {
+    fn map(&self) -> MutexGuard<'_, BTreeMap<(AccountId, Region), Arc<Account>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The account, which is made if it is new.
+    pub(crate) fn of(&self, id: AccountId, region: Region) -> Arc<Account> {
+        let mut accounts = self.map();
+        let account = accounts.entry((id, region.clone())).or_insert_with(|| Arc::new(Account::new(id, region)));
+        Arc::clone(account)
+    }
+
+    /// The account whose stream this is, if it has any.
+    pub(crate) fn owner_of(&self, arn: &StreamArn) -> Option<Arc<Account>> {
+        self.map().get(&(arn.account(), arn.region().clone())).map(Arc::clone)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Account>> {
+        self.map().values().map(Arc::clone).collect()
+    }
+}
+
+/// What an account has agreed to, and what of it has not been written down yet.
+#[derive(Debug, Default)]
+pub(crate) struct Agreement {
+    now: Commitment,
+    /// As the log has it.
+    certain: Commitment,
+    staged: Option<Speaker>,
+    /// What is being written.
+    taken: Option<(Commitment, Option<Speaker>)>,
 }
 
 /// Whether the account has committed itself to a throughput.
@@ -43,7 +82,7 @@ pub(crate) struct Usage {
 
 impl Account {
     pub(crate) fn new(id: AccountId, region: Region) -> Self {
-        Self { id, region, streams: RwLock::default(), commitment: Mutex::default() }
+        Self { id, region, streams: RwLock::default(), agreement: Mutex::default() }
     }
 
     pub(crate) fn arn(&self, name: &StreamName) -> StreamArn {
@@ -55,7 +94,7 @@ impl Account {
         let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
         let stream = Arc::clone(streams.get(name)?);
         drop(streams);
-        let over = locked(&stream).life.is_over(now);
+        let over = locked(&stream).facts.life.is_over(now);
         if over {
             self.forget(name, now);
             return None;
@@ -66,7 +105,7 @@ impl Account {
     /// Takes away a stream that is gone, unless another one has its name by now.
     fn forget(&self, name: &StreamName, now: Timestamp) {
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
-        if streams.get(name).is_some_and(|stream| locked(stream).life.is_over(now)) {
+        if streams.get(name).is_some_and(|stream| locked(stream).facts.life.is_over(now)) {
             streams.remove(name);
         }
     }
@@ -77,13 +116,14 @@ impl Account {
         name: &StreamName,
         now: Timestamp,
         make: impl FnOnce(bool, Usage) -> Result<Stream, F>,
-    ) -> Result<(), F> {
+    ) -> Result<Arc<Mutex<Stream>>, F> {
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
-        let exists = streams.get(name).is_some_and(|stream| !locked(stream).life.is_over(now));
+        let exists = streams.get(name).is_some_and(|stream| !locked(stream).facts.life.is_over(now));
         let usage = usage(streams.values(), now);
         let stream = make(exists, usage)?;
-        streams.insert(name.clone(), Arc::new(Mutex::new(stream)));
-        Ok(())
+        let stream = Arc::new(Mutex::new(stream));
+        streams.insert(name.clone(), Arc::clone(&stream));
+        Ok(stream)
     }
 
     /// The streams behind a name, in order.
@@ -105,7 +145,7 @@ impl Account {
                 let mut stream = locked(&stream);
                 stream.pass(now);
                 stream.trim(now);
-                stream.life.is_over(now)
+                stream.facts.life.is_over(now)
             };
             if over {
                 self.forget(&name, now);
@@ -113,8 +153,76 @@ impl Account {
         }
     }
 
-    pub(crate) fn commitment(&self) -> MutexGuard<'_, Commitment> {
-        self.commitment.lock().unwrap_or_else(PoisonError::into_inner)
+    fn agreement(&self) -> MutexGuard<'_, Agreement> {
+        self.agreement.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the account has committed itself to, and what whoever hears of it has to wait for.
+    pub(crate) fn commitment(&self) -> (Commitment, Option<Verdict>) {
+        let agreement = self.agreement();
+        let taken = || agreement.taken.as_ref().and_then(|(_, speaker)| speaker.as_ref());
+        (agreement.now, agreement.staged.as_ref().or_else(taken).map(Speaker::verdict))
+    }
+
+    /// Commits the account to something else. Where there is a log, it has to hear of it.
+    pub(crate) fn commit_to(&self, commitment: Commitment, is_logged: bool) {
+        let mut agreement = self.agreement();
+        if agreement.now != commitment {
+            agreement.now = commitment;
+            if is_logged {
+                agreement.staged.get_or_insert_default();
+            }
+        }
+    }
+
+    /// As it was written down.
+    pub(crate) fn restore_commitment(&self, commitment: Commitment) {
+        let mut agreement = self.agreement();
+        (agreement.now, agreement.certain) = (commitment, commitment);
+    }
+
+    /// What is to be written down now.
+    pub(crate) fn take_agreement(&self) -> AccountImage {
+        let mut agreement = self.agreement();
+        let (now, staged) = (agreement.now, agreement.staged.take());
+        agreement.taken = Some((now, staged));
+        AccountImage::of(self.id, self.region.clone(), now)
+    }
+
+    /// What was taken has been written down.
+    pub(crate) fn settle_agreement(&self) {
+        let mut agreement = self.agreement();
+        if let Some((written, speaker)) = agreement.taken.take() {
+            agreement.certain = written;
+            if let Some(speaker) = speaker {
+                speaker.speak(true);
+            }
+        }
+    }
+
+    /// What was taken, and whatever came since, has not been written down, and did not happen.
+    pub(crate) fn discard_agreement(&self) {
+        let mut agreement = self.agreement();
+        agreement.now = agreement.certain;
+        let taken = agreement.taken.take().and_then(|(_, speaker)| speaker);
+        for speaker in taken.into_iter().chain(agreement.staged.take()) {
+            speaker.speak(false);
+        }
+    }
+
+    /// Takes away a stream that was never there.
+    pub(crate) fn remove(&self, stream: &Arc<Mutex<Stream>>, serial: u64) {
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        let name = locked(stream).arn.name().clone();
+        if streams.get(&name).is_some_and(|there| locked(there).serial == serial) {
+            streams.remove(&name);
+        }
+    }
+
+    /// Takes up a stream as it was written down.
+    pub(crate) fn restore(&self, stream: Stream) {
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        streams.insert(stream.arn.name().clone(), Arc::new(Mutex::new(stream)));
     }
 
     /// Bytes reserved for records.
@@ -128,9 +236,9 @@ fn usage<'s>(streams: impl Iterator<Item = &'s Arc<Mutex<Stream>>>, now: Timesta
     for stream in streams {
         let mut stream = locked(stream);
         stream.pass(now);
-        if !stream.life.is_over(now) {
+        if !stream.facts.life.is_over(now) {
             usage.open_shards += stream.shards.open_count();
-            usage.on_demand += usize::from(stream.mode == StreamMode::OnDemand);
+            usage.on_demand += usize::from(stream.facts.mode == StreamMode::OnDemand);
             usage.creating += usize::from(stream.status() == tailwater_wire::shapes::StreamStatus::Creating);
         }
     }

@@ -2,20 +2,22 @@
 //! `answer` runs the whole way: look at the request (`admit`), read its input, act, and write the answer or the fault.
 //! Called by `http`, and by whoever joins a client to a broker in the same process.
 
-use crate::account::Account;
+use crate::account::{Account, Accounts};
 use crate::actions::{self, Action};
 use crate::admit::{Admitted, admit};
 use crate::config::Config;
 use crate::error::Error;
 use crate::here::Here;
 use crate::ids::Ids;
+use crate::log::{Hands, Log};
 use crate::refusal::refuse;
+use crate::stream::journal::Verdict;
+use crate::texts::{unreadable, unwritten};
 use crate::token::TokenKey;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
-use tailwater_record::{AccountId, Region, StreamArn, Timestamp};
+use tailwater_record::Timestamp;
 use tailwater_wire::http::header;
 use tailwater_wire::shape::{DecodeError, Value};
 use tailwater_wire::{Codec, Fault, FaultCode, Request, Response};
@@ -51,7 +53,9 @@ pub(crate) struct Inner {
     pub(crate) token_key: TokenKey,
     ids: Ids,
     serial: AtomicU64,
-    accounts: Mutex<BTreeMap<(AccountId, Region), Arc<Account>>>,
+    pub(crate) accounts: Arc<Accounts>,
+    /// Where what happens is written down, if it is.
+    pub(crate) log: Option<Log>,
     /// When what is too old was last forgotten everywhere.
     swept: AtomicI64,
 }
@@ -63,26 +67,25 @@ const ACCOUNT: &str = "000000000000";
 const REGION: &str = "us-east-1";
 
 impl Broker {
-    /// Opens a broker that keeps everything in memory.
+    /// Opens a broker: in memory, or on the data that `config` names, which are brought back first.
     ///
     /// # Errors
     ///
-    /// If the system gives no random bytes, with which iterators and tokens are sealed.
+    /// If the system gives no random bytes, with which iterators and tokens are sealed; or if the data cannot be had or read.
     pub fn open(config: Config) -> Result<Self, Error> {
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret).map_err(Error::Randomness)?;
-        let mut seeds = [0; 16];
-        getrandom::fill(&mut seeds).map_err(Error::Randomness)?;
-        let (ids, serial) = (u128::from_le_bytes(seeds) as u64, (u128::from_le_bytes(seeds) >> 64) as u64);
-        let inner = Inner {
-            swept: AtomicI64::new(config.clock.now().millis()),
-            config,
-            token_key: TokenKey::new(secret),
-            ids: Ids::new(ids),
-            serial: AtomicU64::new(serial),
-            accounts: Mutex::default(),
+        let (inner, hands) = Inner::open(config)?;
+        let log = match (inner.log, hands) {
+            (Some(log), Some(hands)) => Some(log.run(hands)?),
+            (log, _) => log,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(Inner { log, ..inner }) })
+    }
+
+    /// Opens a broker whose log is written step by step.
+    #[cfg(any(test, feature = "unstable-internals"))]
+    pub(crate) fn open_by_hand(config: Config) -> Result<(Self, Option<Hands>), Error> {
+        let (inner, hands) = Inner::open(config)?;
+        Ok((Self { inner: Arc::new(inner) }, hands))
     }
 
     /// Answers a request: an operation's output, or a fault as the service tells it.
@@ -90,13 +93,15 @@ impl Broker {
     /// # Cancellation
     ///
     /// A request whose answer is not waited for has happened as a whole or not at all.
-    #[allow(clippy::unused_async, reason = "a broker that keeps records on disk will wait for it")]
     pub async fn answer(&self, request: Request) -> Response {
         let inner = &self.inner;
         let now = inner.config.clock.now();
         inner.sweep(now);
         let mut response = match admit(&request) {
-            Ok(admitted) => inner.act(&admitted, &request, now),
+            Ok(admitted) => match inner.act(&admitted, &request, now, false) {
+                Some(answer) => answer.when_certain(admitted.codec).await,
+                None => inner.act_waiting(&request, now).await.when_certain(admitted.codec).await,
+            },
             Err(response) => response,
         };
         let (id, second) = inner.ids.next();
@@ -124,14 +129,56 @@ impl Broker {
     /// Bytes reserved for records, in all streams together.
     #[must_use]
     pub fn bytes_held(&self) -> usize {
-        self.inner.all_accounts().iter().map(|account| account.held()).sum()
+        self.inner.accounts.all().iter().map(|account| account.held()).sum()
     }
 }
 
 impl Inner {
-    fn act(&self, admitted: &Admitted<'_>, request: &Request, now: Timestamp) -> Response {
-        let here = Here::new(self, self.account(admitted), now);
-        actions::run(admitted.operation, &Asked { here, codec: admitted.codec, request })
+    fn open(config: Config) -> Result<(Self, Option<Hands>), Error> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(Error::Randomness)?;
+        let mut seeds = [[0; 8]; 3];
+        getrandom::fill(seeds.as_flattened_mut()).map_err(Error::Randomness)?;
+        let [ids, serial, number] = seeds.map(u64::from_le_bytes);
+        let (accounts, now) = (Arc::new(Accounts::default()), config.clock.now());
+        let (mut log, mut hands) = (None, None);
+        if let Some(data) = &config.data {
+            let (opened, with, key) = Log::open(data, &accounts, now, (number, secret))?;
+            (log, hands, secret) = (Some(opened), Some(with), key);
+        }
+        let inner = Self {
+            swept: AtomicI64::new(now.millis()),
+            config,
+            token_key: TokenKey::new(secret),
+            ids: Ids::new(ids),
+            serial: AtomicU64::new(serial),
+            accounts,
+            log,
+        };
+        Ok((inner, hands))
+    }
+
+    /// Acts, and gives the answer with what it hangs on; `None` if the disk would have to be waited for, and may not be.
+    fn act(&self, admitted: &Admitted<'_>, request: &Request, now: Timestamp, may_wait: bool) -> Option<Answer> {
+        let here = Here::new(self, self.account(admitted), now, may_wait);
+        let asked = Asked { here, codec: admitted.codec, request };
+        let response = actions::run(admitted.operation, &asked);
+        let verdicts = asked.here.into_verdicts()?;
+        Some(Answer { response, verdicts })
+    }
+
+    /// Acts where a thread may wait for the disk.
+    async fn act_waiting(self: &Arc<Self>, request: &Request, now: Timestamp) -> Answer {
+        let (inner, request) = (Arc::clone(self), request.clone());
+        let act = move || {
+            let admitted = admit(&request).ok();
+            admitted.and_then(|admitted| inner.act(&admitted, &request, now, true)).unwrap_or_else(Answer::none)
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => runtime.spawn_blocking(act).await.unwrap_or_else(|_| Answer::none()),
+            // Whoever has no runtime has nothing else to do meanwhile.
+            Err(_) => act(),
+        }
     }
 
     /// The account that a request is served as.
@@ -141,19 +188,7 @@ impl Inner {
         let id = id.unwrap_or_else(|| ACCOUNT.parse().expect("twelve digits are an account"));
         let region = self.config.region.clone().or_else(|| claim.region.parse().ok());
         let region = region.unwrap_or_else(|| REGION.parse().expect("the name of a region"));
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let account = accounts.entry((id, region.clone())).or_insert_with(|| Arc::new(Account::new(id, region)));
-        Arc::clone(account)
-    }
-
-    /// The account whose stream this is, if it has any.
-    pub(crate) fn account_of(&self, arn: &StreamArn) -> Option<Arc<Account>> {
-        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        accounts.get(&(arn.account(), arn.region().clone())).map(Arc::clone)
-    }
-
-    fn all_accounts(&self) -> Vec<Arc<Account>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
+        self.accounts.of(id, region)
     }
 
     /// A number that no stream of this broker had before.
@@ -170,10 +205,32 @@ impl Inner {
         }
         let mine = self.swept.compare_exchange(swept, now.millis(), Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if mine {
-            for account in self.all_accounts() {
+            for account in self.accounts.all() {
                 account.sweep(now);
             }
         }
+    }
+}
+
+/// An answer that nobody may hear before these verdicts are spoken.
+struct Answer {
+    response: Response,
+    verdicts: Vec<Verdict>,
+}
+
+impl Answer {
+    /// Of whoever should have acted and did not.
+    fn none() -> Self {
+        Self { response: Response::fault(&unreadable(), Codec::Json), verdicts: Vec::new() }
+    }
+
+    async fn when_certain(self, codec: Codec) -> Response {
+        for verdict in self.verdicts {
+            if !verdict.spoken().await {
+                return Response::fault(&unwritten(), codec);
+            }
+        }
+        self.response
     }
 }
 

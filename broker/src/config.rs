@@ -1,5 +1,6 @@
 //! What a broker is opened with.
 
+use crate::log::Data;
 use std::sync::Arc;
 use std::time::Duration;
 use tailwater_record::{AccountId, Region};
@@ -23,6 +24,7 @@ pub struct Config {
     pub(crate) transition: Duration,
     pub(crate) iterator_life: Duration,
     pub(crate) clock: Arc<dyn WallClock>,
+    pub(crate) data: Option<Data>,
 }
 
 /// How much of the service's limits a broker keeps.
@@ -49,6 +51,7 @@ impl Default for Config {
             transition: Duration::ZERO,
             iterator_life: Duration::from_millis(limits::SHARD_ITERATOR_LIFE.value),
             clock: Arc::new(SystemClock),
+            data: None,
         }
     }
 }
@@ -90,6 +93,13 @@ impl Config {
     #[must_use]
     pub fn with_iterator_life(mut self, life: Duration) -> Self {
         self.iterator_life = life;
+        self
+    }
+
+    /// Keeps what it is told on disk, so that it outlives the process. By default everything is in memory.
+    #[must_use]
+    pub fn with_data(mut self, data: Data) -> Self {
+        self.data = Some(data);
         self
     }
 

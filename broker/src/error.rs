@@ -7,6 +7,12 @@ pub enum Error {
     /// Give the system a source of randomness; tokens are sealed with it.
     #[error("the system gives no random bytes: {0}")]
     Randomness(getrandom::Error),
+    /// Choose another folder, or end the broker that has this one.
+    #[error(transparent)]
+    Folder(#[from] crate::log::FolderFault),
+    /// See what is wrong with the log.
+    #[error(transparent)]
+    Log(#[from] crate::log::Fault),
     /// Choose an address that is free and yours.
     #[cfg(feature = "listen")]
     #[error("cannot listen on {address}: {reason}")]

@@ -4,10 +4,14 @@
 use crate::account::{Account, Commitment, locked};
 use crate::broker::Inner;
 use crate::config::{Config, Limits};
+use crate::log::ReadFault;
+use crate::log::queue::Item;
 use crate::stream::Stream;
-use crate::texts::{Named, argument};
+use crate::stream::journal::Verdict;
+use crate::texts::{Named, argument, unreadable};
 use crate::token::{ListingToken, TokenKey};
-use std::sync::Arc;
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, Mutex};
 use tailwater_record::{StreamArn, StreamName, Timestamp};
 use tailwater_wire::limits;
 use tailwater_wire::shapes::{NextToken, StreamStatus};
@@ -19,11 +23,51 @@ pub(crate) struct Here<'b> {
     broker: &'b Inner,
     pub(crate) account: Arc<Account>,
     pub(crate) now: Timestamp,
+    /// Whether this thread may wait for the disk.
+    may_wait: bool,
+    /// Whether it would have had to.
+    must_wait: Cell<bool>,
+    /// What has to be written before anybody hears of the answer.
+    verdicts: RefCell<Vec<Verdict>>,
 }
 
 impl<'b> Here<'b> {
-    pub(crate) fn new(broker: &'b Inner, account: Arc<Account>, now: Timestamp) -> Self {
-        Self { broker, account, now }
+    pub(crate) fn new(broker: &'b Inner, account: Arc<Account>, now: Timestamp, may_wait: bool) -> Self {
+        let (must_wait, verdicts) = (Cell::new(false), RefCell::default());
+        Self { broker, account, now, may_wait, must_wait, verdicts }
+    }
+
+    /// What has to be written before anybody hears of the answer; `None` if there is no answer, because this thread would
+    /// have had to wait for the disk.
+    pub(crate) fn into_verdicts(self) -> Option<Vec<Verdict>> {
+        (!self.must_wait.get()).then(|| self.verdicts.into_inner())
+    }
+
+    /// Whether there is a log.
+    pub(crate) fn is_logged(&self) -> bool {
+        self.broker.log.is_some()
+    }
+
+    /// Notes what has changed about a stream, or was seen before it was written down.
+    pub(crate) fn note(&self, account: &Arc<Account>, stream: &Arc<Mutex<Stream>>, held: &mut Stream) {
+        let Some(log) = &self.broker.log else { return };
+        let (verdict, is_to_be_queued) = held.note();
+        self.verdicts.borrow_mut().extend(verdict);
+        if is_to_be_queued {
+            log.push(Item::Stream(Arc::clone(account), Arc::clone(stream)));
+        }
+    }
+
+    /// Reads what may be on disk.
+    pub(crate) fn read<T>(&self, is_at_hand: bool, read: impl FnOnce() -> Result<T, ReadFault>) -> Result<T, Fault> {
+        if !is_at_hand && !self.may_wait {
+            self.must_wait.set(true);
+            return Err(unreadable());
+        }
+        read().map_err(|fault| {
+            tracing::error!(%fault, "records cannot be read");
+            unreadable()
+        })
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -49,7 +93,19 @@ impl<'b> Here<'b> {
     }
 
     pub(crate) fn commitment(&self) -> Commitment {
-        *self.account.commitment()
+        let (commitment, verdict) = self.account.commitment();
+        self.verdicts.borrow_mut().extend(verdict);
+        commitment
+    }
+
+    /// Commits the account to something else.
+    pub(crate) fn commit_to(&self, commitment: Commitment) {
+        self.account.commit_to(commitment, self.is_logged());
+        let (_, verdict) = self.account.commitment();
+        if let (Some(log), Some(verdict)) = (&self.broker.log, verdict) {
+            self.verdicts.borrow_mut().push(verdict);
+            log.push(Item::Account(Arc::clone(&self.account)));
+        }
     }
 
     /// Runs `act` on the stream that a request names, once time has passed for it.
@@ -73,18 +129,19 @@ impl<'b> Here<'b> {
         let named = self.named(name, arn)?;
         // An ARN says whose stream it is, and in which region.
         let account = match arn {
-            Some(arn) => self.broker.account_of(arn),
-            None => Some(Arc::clone(&self.account)),
+            Some(arn) => self.broker.accounts.owner_of(arn).ok_or_else(|| absent(named))?,
+            None => Arc::clone(&self.account),
         };
-        let found = account.and_then(|account| account.stream(named.stream, self.now));
-        let stream = found.ok_or_else(|| absent(named))?;
-        let mut stream = locked(&stream);
-        stream.pass(self.now);
+        let stream = account.stream(named.stream, self.now).ok_or_else(|| absent(named))?;
+        let mut held = locked(&stream);
+        held.pass(self.now);
         // It may have gone between being found and being held.
-        if stream.life.is_over(self.now) {
+        if held.facts.life.is_over(self.now) {
             return Err(absent(named));
         }
-        act(&mut stream, named)
+        let done = act(&mut held, named);
+        self.note(&account, &stream, &mut held);
+        done
     }
 
     /// Which stream a request names, whether it is there or not.
@@ -123,12 +180,12 @@ impl<'b> Here<'b> {
 
 /// Refuses what only an active stream can do.
 pub(crate) fn active(stream: &Stream, named: Named<'_>) -> Result<(), Fault> {
-    if stream.life.is_active() { Ok(()) } else { Err(named.not_active(&stream.status())) }
+    if stream.facts.life.is_active() { Ok(()) } else { Err(named.not_active(&stream.status())) }
 }
 
 /// Refuses what a stream can do that takes records, also while it is changing.
 pub(crate) fn serving(stream: &mut Stream, named: Named<'_>) -> Result<(), Fault> {
-    if stream.life.serves() { Ok(()) } else { Err(named.not_found()) }
+    if stream.facts.life.serves() { Ok(()) } else { Err(named.not_found()) }
 }
 
 /// Refuses a stream that is going.

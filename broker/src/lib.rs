@@ -45,6 +45,8 @@ pub mod log;
 #[cfg(feature = "listen")]
 mod http;
 mod error;
+#[cfg(any(test, feature = "unstable-internals"))]
+pub mod sim;
 
 pub use crate::broker::Broker;
 pub use crate::config::{Config, Limits};

@@ -35,6 +35,16 @@ pub(crate) fn dry_run() -> Fault {
     Fault::new(FaultCode::DryRunOperation, "Request would have succeeded, but DryRun flag is set.")
 }
 
+/// What was asked for could not be made certain, and did not happen.
+pub(crate) fn unwritten() -> Fault {
+    Fault::new(FaultCode::InternalFailure, "The log could not be written, so nothing was changed. Try again.")
+}
+
+/// Records are there, and the disk does not give them.
+pub(crate) fn unreadable() -> Fault {
+    Fault::new(FaultCode::InternalFailure, "The records could not be read from the log. Try again.")
+}
+
 /// Whose stream it is, as texts name it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Named<'n> {

@@ -56,12 +56,12 @@ impl Action for DescribeAccountSettingsInput {
 
 impl Action for UpdateAccountSettingsInput {
     fn act(self, here: &Here<'_>) -> Result<UpdateAccountSettingsOutput, Fault> {
-        let mut commitment = here.account.commitment();
+        let mut commitment = here.commitment();
         let holds = commitment.holds(here.now);
         match self.minimum_throughput_billing_commitment.status {
             MinimumThroughputBillingCommitmentInputStatus::Enabled if holds => commitment.ends = None,
             MinimumThroughputBillingCommitmentInputStatus::Enabled => {
-                *commitment = Commitment { started: Some(here.now), ends: None };
+                commitment = Commitment { started: Some(here.now), ends: None };
             }
             _ => {
                 if let Some(started) = commitment.started.filter(|_| holds) {
@@ -69,7 +69,8 @@ impl Action for UpdateAccountSettingsInput {
                 }
             }
         }
-        let commitment = shown(*commitment, here.now);
+        here.commit_to(commitment);
+        let commitment = shown(commitment, here.now);
         Ok(UpdateAccountSettingsOutput { minimum_throughput_billing_commitment: Some(commitment) })
     }
 }

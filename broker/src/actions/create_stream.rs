@@ -2,7 +2,7 @@
 
 use super::Action;
 use super::tags::{check_added, unseen};
-use crate::account::Usage;
+use crate::account::{Usage, locked};
 use crate::here::Here;
 use crate::stream::{Plan, Stream};
 use crate::texts::{Named, argument, limit, validation};
@@ -31,12 +31,13 @@ impl Action for CreateStreamInput {
         }
         let tags = self.tags.unwrap_or_default();
         check_added(&tags, &Default::default(), named)?;
-        here.account.add(&self.stream_name, here.now, |exists, usage| {
+        let stream = here.account.add(&self.stream_name, here.now, |exists, usage| {
             if exists {
                 return Err(named.exists());
             }
             keeps_quotas(here, usage, shards.get() as usize, on_demand)?;
             let plan = Plan {
+                is_logged: here.is_logged(),
                 arn: here.account.arn(&self.stream_name),
                 serial: here.next_serial(),
                 mode,
@@ -50,6 +51,7 @@ impl Action for CreateStreamInput {
             stream.pass(here.now);
             Ok(stream)
         })?;
+        here.note(&here.account, &stream, &mut locked(&stream));
         Ok(Empty {})
     }
 }

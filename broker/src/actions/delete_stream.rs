@@ -11,7 +11,7 @@ impl Action for DeleteStreamInput {
     fn act(self, here: &Here<'_>) -> Result<Empty, Fault> {
         here.with_stream(self.stream_name.as_ref(), self.stream_arn.as_ref(), |stream, named| {
             staying(stream, named)?;
-            let consumers = stream.consumers.len();
+            let consumers = stream.facts.consumers.len();
             if consumers > 0 && self.enforce_consumer_deletion != Some(true) {
                 return Err(in_use(format!(
                     "Stream {} under account {} has {consumers} registered consumers. Deregister them first, or set \
@@ -19,7 +19,7 @@ impl Action for DeleteStreamInput {
                     named.stream, named.account
                 )));
             }
-            stream.life.begin(Change::Delete, here.due());
+            stream.facts.life.begin(Change::Delete, here.due());
             Ok(Empty {})
         })
     }

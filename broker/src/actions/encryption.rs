@@ -16,7 +16,7 @@ impl Action for StartStreamEncryptionInput {
         must_be_kms(&self.encryption_type)?;
         here.with_stream(self.stream_name.as_ref(), self.stream_arn.as_ref(), |stream, named| {
             active(stream, named)?;
-            stream.life.begin(Change::Encryption(Some(self.key_id)), here.due());
+            stream.facts.life.begin(Change::Encryption(Some(self.key_id)), here.due());
             stream.pass(here.now);
             Ok(Empty {})
         })
@@ -28,13 +28,13 @@ impl Action for StopStreamEncryptionInput {
         must_be_kms(&self.encryption_type)?;
         here.with_stream(self.stream_name.as_ref(), self.stream_arn.as_ref(), |stream, named| {
             active(stream, named)?;
-            if stream.key.as_ref().is_some_and(|key| *key != self.key_id) {
+            if stream.facts.key.as_ref().is_some_and(|key| *key != self.key_id) {
                 return Err(argument(format!(
                     "Stream {} under account {} is not encrypted with the key that was given.",
                     named.stream, named.account
                 )));
             }
-            stream.life.begin(Change::Encryption(None), here.due());
+            stream.facts.life.begin(Change::Encryption(None), here.due());
             stream.pass(here.now);
             Ok(Empty {})
         })

@@ -4,7 +4,7 @@
 use super::Action;
 use super::get_shard_iterator::seal;
 use crate::here::Here;
-use crate::stream::records::{Limit, Stored};
+use crate::stream::block::{Limit, Stored};
 use crate::stream::sequence::{Parts, second};
 use crate::texts::{Named, argument, dry_run, iterator_expired};
 use crate::token::IteratorToken;
@@ -27,22 +27,21 @@ impl Action for GetRecordsInput {
         };
         let id = ShardId::numbered(token.shard);
         let absent = |named: Named<'_>| named.shard_does_not_exist(&id);
-        let (reading, children, created) =
-            here.with_stream_or(None, Some(&token.stream), absent, |stream, named| {
-                if stream.serial != token.serial || !stream.life.serves() {
-                    return Err(absent(named));
-                }
-                stream.freshen(token.shard, here.now);
-                let shard = stream.shards.get(token.shard).ok_or_else(|| absent(named))?;
-                if self.dry_run == Some(true) {
-                    return Err(dry_run());
-                }
-                let reading = shard.read(token.position, limit, here.now);
-                let ended = reading.next.is_none();
-                let children: Option<Vec<ChildShard>> =
-                    ended.then(|| stream.shards.children(token.shard).map(ChildShard::from).collect());
-                Ok((reading, children, shard.created()))
-            })?;
+        let (draft, children, created) = here.with_stream_or(None, Some(&token.stream), absent, |stream, named| {
+            if stream.serial != token.serial || !stream.facts.life.serves() {
+                return Err(absent(named));
+            }
+            stream.freshen(token.shard, here.now);
+            let shard = stream.shards.get(token.shard).ok_or_else(|| absent(named))?;
+            if self.dry_run == Some(true) {
+                return Err(dry_run());
+            }
+            let draft = shard.read(token.position, limit, stream.horizon(here.now));
+            let children: Option<Vec<ChildShard>> =
+                draft.may_end().then(|| stream.shards.children(token.shard).map(ChildShard::from).collect());
+            Ok((draft, children, shard.created()))
+        })?;
+        let reading = here.read(draft.is_at_hand(), || draft.finish(here.now))?;
         let record = |stored: Stored| {
             let parts = Parts { created, shard: token.shard, index: stored.index, time: second(stored.arrival) };
             Record {
@@ -55,12 +54,13 @@ impl Action for GetRecordsInput {
         };
         let mut records = Vec::with_capacity(reading.page.count);
         reading.page.each(|stored| records.push(record(stored)));
+        let ended = reading.next.is_none();
         let next = reading.next.map(|position| IteratorToken { position, issued: here.now, ..token });
         Ok(GetRecordsOutput {
             records,
             next_shard_iterator: next.and_then(|next| seal(here, &next)),
             millis_behind_latest: Some(reading.behind),
-            child_shards: children,
+            child_shards: children.filter(|_| ended),
         })
     }
 

@@ -18,22 +18,26 @@ impl Action for GetShardIteratorInput {
             Some(number) => named.shard_does_not_exist(&ShardId::numbered(number)),
             None => named.shard_not_found(&self.shard_id),
         };
-        here.with_stream_or(self.stream_name.as_ref(), self.stream_arn.as_ref(), absent, |stream, named| {
-            let number = number.filter(|_| stream.life.serves()).ok_or_else(|| absent(named))?;
-            stream.freshen(number, here.now);
-            let shard = stream.shards.get(number).ok_or_else(|| absent(named))?;
-            let start = self.start(here)?;
-            let position = shard.position(&start).map_err(|why| match &start {
-                Start::Number { number, .. } => named.bad_start(&shard.id(), number, why),
-                Start::TrimHorizon | Start::Latest | Start::AtTimestamp(_) => absent(named),
-            })?;
-            if self.dry_run == Some(true) {
-                return Err(dry_run());
-            }
-            let (arn, serial) = (stream.arn.clone(), stream.serial);
-            let token = IteratorToken { stream: arn, serial, shard: number, position, issued: here.now };
-            Ok(GetShardIteratorOutput { shard_iterator: seal(here, &token) })
-        })
+        let found =
+            here.with_stream_or(self.stream_name.as_ref(), self.stream_arn.as_ref(), absent, |stream, named| {
+                let number = number.filter(|_| stream.facts.life.serves()).ok_or_else(|| absent(named))?;
+                stream.freshen(number, here.now);
+                let shard = stream.shards.get(number).ok_or_else(|| absent(named))?;
+                let start = self.start(here)?;
+                let sought = shard.position(&start).map_err(|why| match &start {
+                    Start::Number { number, .. } => named.bad_start(&shard.id(), number, why),
+                    Start::TrimHorizon | Start::Latest | Start::AtTimestamp(_) => absent(named),
+                })?;
+                if self.dry_run == Some(true) {
+                    return Err(dry_run());
+                }
+                let (arn, serial) = (stream.arn.clone(), stream.serial);
+                Ok((sought, IteratorToken { stream: arn, serial, shard: number, position: 0, issued: here.now }))
+            });
+        let (sought, token) = found?;
+        let position = here.read(sought.is_at_hand(), || sought.finish())?;
+        let token = IteratorToken { position, ..token };
+        Ok(GetShardIteratorOutput { shard_iterator: seal(here, &token) })
     }
 }
 

@@ -24,10 +24,11 @@ impl Action for ListStreamsInput {
         let page = u64::from(self.limit.unwrap_or(u32::MAX)).min(limits::LISTING_PAGE.value) as usize;
         let mut summaries = Vec::new();
         let mut has_more_streams = false;
-        for (_, stream) in here.account.after(after.as_ref()) {
-            let mut stream = locked(&stream);
+        for (_, held) in here.account.after(after.as_ref()) {
+            let mut stream = locked(&held);
             stream.pass(here.now);
-            if stream.life.is_over(here.now) {
+            here.note(&here.account, &held, &mut stream);
+            if stream.facts.life.is_over(here.now) {
                 continue;
             }
             if summaries.len() == page {
@@ -38,7 +39,7 @@ impl Action for ListStreamsInput {
                 stream_name: stream.arn.name().clone(),
                 stream_arn: stream.arn.clone(),
                 stream_status: stream.status(),
-                stream_mode_details: Some(StreamModeDetails { stream_mode: stream.mode.clone() }),
+                stream_mode_details: Some(StreamModeDetails { stream_mode: stream.facts.mode.clone() }),
                 stream_creation_timestamp: Some(stream.created),
             });
         }

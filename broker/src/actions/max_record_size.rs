@@ -10,7 +10,7 @@ impl Action for UpdateMaxRecordSizeInput {
     fn act(self, here: &Here<'_>) -> Result<Empty, Fault> {
         here.with_stream(None, self.stream_arn.as_ref(), |stream, named| {
             active(stream, named)?;
-            stream.life.begin(Change::RecordSize(self.max_record_size_in_ki_b), here.due());
+            stream.facts.life.begin(Change::RecordSize(self.max_record_size_in_ki_b), here.due());
             stream.pass(here.now);
             Ok(Empty {})
         })

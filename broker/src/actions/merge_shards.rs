@@ -31,7 +31,7 @@ impl Action for MergeShardsInput {
             if let Some(id) = closed {
                 return Err(named.shard_closed(id));
             }
-            stream.life.begin(Change::Merge { lower, upper }, here.due());
+            stream.facts.life.begin(Change::Merge { lower, upper }, here.due());
             stream.pass(here.now);
             Ok(Empty {})
         })

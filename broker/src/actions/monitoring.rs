@@ -31,12 +31,12 @@ fn change(
 ) -> Result<EnhancedMonitoringOutput, Fault> {
     here.with_stream(name, arn, |stream, named| {
         staying(stream, named)?;
-        let before = stream.metrics.clone();
-        stream.metrics = ALL.into_iter().filter(|metric| keep(metric, before.contains(metric))).collect();
+        let before = stream.facts.metrics.clone();
+        stream.facts.metrics = ALL.into_iter().filter(|metric| keep(metric, before.contains(metric))).collect();
         Ok(EnhancedMonitoringOutput {
             stream_name: Some(stream.arn.name().clone()),
             current_shard_level_metrics: Some(before),
-            desired_shard_level_metrics: Some(stream.metrics.clone()),
+            desired_shard_level_metrics: Some(stream.facts.metrics.clone()),
             stream_arn: Some(stream.arn.clone()),
         })
     })

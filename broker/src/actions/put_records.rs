@@ -6,7 +6,7 @@ use super::Action;
 use super::tags::unseen;
 use crate::here::{Here, serving};
 use crate::stream::Stream;
-use crate::stream::records::Entry;
+use crate::stream::block::Entry;
 use crate::stream::sequence::{Issued, Parts, second};
 use crate::texts::{Named, argument, dry_run};
 use bytes::Bytes;
@@ -95,7 +95,7 @@ fn hashes(records: &[PutRecordsRequestEntry]) -> Vec<Option<HashKey>> {
 }
 
 fn spreads_by_key(stream: &Stream) -> bool {
-    stream.distribution != RecordDistributionStrategy::Auto
+    stream.facts.distribution != RecordDistributionStrategy::Auto
 }
 
 fn size(data: &Bytes, key: Option<&PartitionKey>) -> usize {
@@ -103,7 +103,7 @@ fn size(data: &Bytes, key: Option<&PartitionKey>) -> usize {
 }
 
 fn fits(stream: &Stream, named: Named<'_>, data: &Bytes, key: Option<&PartitionKey>) -> Result<(), Fault> {
-    let (size, most) = (size(data, key), stream.record_bytes);
+    let (size, most) = (size(data, key), stream.facts.record_bytes);
     if size <= most {
         return Ok(());
     }
@@ -114,7 +114,7 @@ fn fits(stream: &Stream, named: Named<'_>, data: &Bytes, key: Option<&PartitionK
     )))
 }
 
-/// Numbers and stores one record; readers see it from then on.
+/// Numbers and stores one record; readers see it from then on, or once the log has it.
 fn put(
     stream: &mut Stream,
     here: &Here<'_>,
@@ -122,11 +122,7 @@ fn put(
     key: Option<&PartitionKey>,
     data: &Bytes,
 ) -> (ShardId, SequenceNumber) {
-    let encrypted = stream.key.is_some();
-    let shard = match hash.filter(|_| spreads_by_key(stream)) {
-        Some(hash) => stream.shards.of(hash),
-        None => stream.next_in_turn(),
-    };
-    let number = shard.put(here.now, Entry { key, data, encrypted });
-    (shard.id(), number)
+    let encrypted = stream.facts.key.is_some();
+    let hash = hash.filter(|_| spreads_by_key(stream));
+    stream.put(here.now, hash, Entry { key, data, encrypted })
 }

@@ -12,7 +12,7 @@ impl Action for UpdateStreamRecordDistributionStrategyInput {
             if self.record_distribution_strategy == RecordDistributionStrategy::Auto && !stream.is_on_demand() {
                 return Err(named.not_on_demand());
             }
-            stream.distribution = self.record_distribution_strategy;
+            stream.facts.distribution = self.record_distribution_strategy;
             Ok(Empty {})
         })
     }

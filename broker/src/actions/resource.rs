@@ -22,13 +22,13 @@ pub(super) fn with_resource<T>(
 ) -> Result<T, Fault> {
     if let Ok(arn) = arn.as_str().parse::<StreamArn>() {
         return here.with_stream(None, Some(&arn), |stream, named| {
-            act(Resource { tags: &mut stream.tags, policy: &mut stream.policy }, named)
+            act(Resource { tags: &mut stream.facts.tags, policy: &mut stream.facts.policy }, named)
         });
     }
     if let Ok(arn) = arn.as_str().parse::<ConsumerArn>() {
         return here.with_stream(None, Some(arn.stream()), |stream, named| {
-            let known = stream.consumers.with_arn(&arn).is_some();
-            let consumer = stream.consumers.get_mut(arn.name()).filter(|_| known);
+            let known = stream.facts.consumers.with_arn(&arn).is_some();
+            let consumer = stream.facts.consumers.get_mut(arn.name()).filter(|_| known);
             let consumer = consumer.ok_or_else(|| consumer_not_found(arn.name().as_str(), named.account))?;
             act(Resource { tags: &mut consumer.tags, policy: &mut consumer.policy }, named)
         });

@@ -47,7 +47,7 @@ fn change(
         allowed(stream, named, period)?;
         // What is too old by now stays forgotten, also if the stream keeps more from now on.
         stream.trim(here.now);
-        stream.retention = hours(period);
+        stream.facts.retention = hours(period);
         stream.trim(here.now);
         Ok(Empty {})
     })

@@ -39,7 +39,7 @@ impl From<&Shard> for ChildShard {
 impl Stream {
     /// The metrics it keeps per shard, as a description lists them.
     pub(super) fn shown_metrics(&self) -> Vec<EnhancedMetrics> {
-        vec![EnhancedMetrics { shard_level_metrics: Some(self.metrics.clone()) }]
+        vec![EnhancedMetrics { shard_level_metrics: Some(self.facts.metrics.clone()) }]
     }
 
     /// Whether records are encrypted; descriptions say so in either case.
@@ -53,6 +53,6 @@ impl Stream {
     }
 
     pub(super) fn retention_hours(&self) -> u64 {
-        self.retention.as_secs() / 3600
+        self.facts.retention.as_secs() / 3600
     }
 }

@@ -59,7 +59,7 @@ fn split(
         if !shard.is_open() {
             return Err(named.shard_closed(&id));
         }
-        stream.life.begin(Change::Split { shard: number, at }, here.due());
+        stream.facts.life.begin(Change::Split { shard: number, at }, here.due());
         stream.pass(here.now);
         Ok(Empty {})
     })

@@ -39,7 +39,7 @@ impl Action for RegisterStreamConsumerInput {
             staying(stream, named)?;
             check_added(&tags, &Default::default(), named)?;
             let name = &self.consumer_name;
-            if stream.consumers.get(name).is_some() {
+            if stream.facts.consumers.get(name).is_some() {
                 return Err(in_use(format!(
                     "Consumer {name} under stream {} already exists for account {}.",
                     self.stream_arn, named.account
@@ -47,10 +47,10 @@ impl Action for RegisterStreamConsumerInput {
             }
             keeps_quotas(here, stream, named, committed)?;
             // A name that is registered anew within the second must not get the ARN that it had.
-            let seconds = second(here.now).max(stream.consumers.last_created() + 1);
+            let seconds = second(here.now).max(stream.facts.consumers.last_created() + 1);
             let arn = self.stream_arn.consumer(name.clone(), seconds);
-            stream.consumers.register(arn, tags, here.now, here.due());
-            let consumer = stream.consumers.get(name).map(|consumer| consumer.shown(here.now));
+            stream.facts.consumers.register(arn, tags, here.now, here.due());
+            let consumer = stream.facts.consumers.get(name).map(|consumer| consumer.shown(here.now));
             let mut consumer = consumer.ok_or_else(|| consumer_not_found(name.as_str(), named.account))?;
             // It may be active by now; but nobody expects that of the answer.
             consumer.consumer_status = ConsumerStatus::Creating;
@@ -66,11 +66,11 @@ fn keeps_quotas(here: &Here<'_>, stream: &Stream, named: Named<'_>, committed: b
     let Named { stream: name, account } = named;
     let advantage = stream.is_on_demand() && committed;
     let most = if advantage { limits::CONSUMERS_COMMITTED } else { limits::CONSUMERS }.value;
-    if stream.consumers.len() as u64 >= most {
+    if stream.facts.consumers.len() as u64 >= most {
         return Err(limit(format!("Stream {name} under account {account} has reached its limit of {most} consumers.")));
     }
     let most = limits::CONSUMERS_CREATING.value;
-    if stream.consumers.creating(here.now) as u64 >= most {
+    if stream.facts.consumers.creating(here.now) as u64 >= most {
         return Err(limit(format!(
             "Stream {name} under account {account} can have at most {most} consumers simultaneously be in CREATING state."
         )));
@@ -106,8 +106,8 @@ impl Named3<'_> {
         };
         here.with_stream(None, Some(stream), |stream, named| {
             let found = match self.arn {
-                Some(arn) => stream.consumers.with_arn(arn),
-                None => stream.consumers.get(name),
+                Some(arn) => stream.facts.consumers.with_arn(arn),
+                None => stream.facts.consumers.get(name),
             };
             let found = found.cloned().ok_or_else(|| consumer_not_found(name.as_str(), named.account))?;
             act(stream, found, named)
@@ -126,7 +126,7 @@ impl Action for DeregisterStreamConsumerInput {
         let named = Named3 { stream: stream_arn.as_ref(), name: consumer_name.as_ref(), arn: consumer_arn.as_ref() };
         named.with(here, |stream, consumer, _| {
             if consumer.status(here.now) != ConsumerStatus::Deleting {
-                stream.consumers.deregister(consumer.arn.name(), here.due(), here.now);
+                stream.facts.consumers.deregister(consumer.arn.name(), here.due(), here.now);
             }
             Ok(Empty {})
         })
@@ -164,7 +164,7 @@ impl Action for ListStreamConsumersInput {
                 serving(stream, named)?;
             }
             let after = place.as_ref().map(|place| &place.after);
-            let mut rest = stream.consumers.after(after);
+            let mut rest = stream.facts.consumers.after(after);
             let consumers: Vec<Consumer> = rest.by_ref().take(page).map(|consumer| consumer.shown(here.now)).collect();
             let last = consumers.last().filter(|_| rest.next().is_some());
             let next_token = last.and_then(|last| Place::seal(here, stream.serial, &last.consumer_name));

@@ -16,7 +16,7 @@ impl Action for UpdateStreamModeInput {
         here.with_stream(None, Some(&self.stream_arn), |stream, named| {
             active(stream, named)?;
             let change = Change::Mode { mode, warm_throughput: self.warm_throughput_mi_bps };
-            stream.life.begin(change, here.due());
+            stream.facts.life.begin(change, here.due());
             stream.pass(here.now);
             Ok(Empty {})
         })

@@ -64,7 +64,7 @@ impl Action for AddTagsToStreamInput {
     fn act(self, here: &Here<'_>) -> Result<Empty, Fault> {
         here.with_stream(self.stream_name.as_ref(), self.stream_arn.as_ref(), |stream, named| {
             staying(stream, named)?;
-            add(self.tags, &mut stream.tags, named)
+            add(self.tags, &mut stream.facts.tags, named)
         })
     }
 }
@@ -73,7 +73,7 @@ impl Action for RemoveTagsFromStreamInput {
     fn act(self, here: &Here<'_>) -> Result<Empty, Fault> {
         here.with_stream(self.stream_name.as_ref(), self.stream_arn.as_ref(), |stream, named| {
             staying(stream, named)?;
-            remove(&self.tag_keys, &mut stream.tags, named)
+            remove(&self.tag_keys, &mut stream.facts.tags, named)
         })
     }
 }
@@ -82,7 +82,7 @@ impl Action for ListTagsForStreamInput {
     fn act(self, here: &Here<'_>) -> Result<ListTagsForStreamOutput, Fault> {
         here.with_stream(self.stream_name.as_ref(), self.stream_arn.as_ref(), |stream, _| {
             let after = self.exclusive_start_tag_key.as_ref().map_or(Unbounded, Excluded);
-            let mut rest = stream.tags.0.range((after, Unbounded));
+            let mut rest = stream.facts.tags.0.range((after, Unbounded));
             let page = self.limit.map_or(limits::TAGS.value as usize, |limit| limit as usize);
             let tags = rest.by_ref().take(page).map(shown).collect();
             Ok(ListTagsForStreamOutput { tags, has_more_tags: rest.next().is_some() })

@@ -36,7 +36,7 @@ impl Action for UpdateShardCountInput {
             keeps_shard_quota(here, usage.open_shards, target.saturating_sub(open))?;
             let current = u32::try_from(open).unwrap_or(u32::MAX);
             if let Some(target) = NonZeroU32::new(self.target_shard_count).filter(|target| target.get() != current) {
-                stream.life.begin(Change::Scale { target }, here.due());
+                stream.facts.life.begin(Change::Scale { target }, here.due());
                 stream.pass(here.now);
             }
             Ok(UpdateShardCountOutput {

@@ -20,8 +20,8 @@ impl Action for UpdateStreamWarmThroughputInput {
             active(stream, named)?;
             may_be_warm(here, stream.is_on_demand())?;
             let target = self.warm_throughput_mi_bps;
-            let current = stream.warm_throughput.map_or(0, |throughput| throughput.current);
-            stream.life.begin(Change::WarmThroughput(target), here.due());
+            let current = stream.facts.warm_throughput.map_or(0, |throughput| throughput.current);
+            stream.facts.life.begin(Change::WarmThroughput(target), here.due());
             stream.pass(here.now);
             Ok(UpdateStreamWarmThroughputOutput {
                 stream_arn: Some(stream.arn.clone()),

@@ -7,7 +7,7 @@ use tailwater_record::{ConsumerArn, ConsumerName, Timestamp};
 use tailwater_wire::shapes::{ConsumerStatus, Policy, TagMap};
 
 /// A registered consumer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Registered {
     pub(crate) arn: ConsumerArn,
     pub(crate) created: Timestamp,
@@ -18,6 +18,22 @@ pub(crate) struct Registered {
 }
 
 impl Registered {
+    /// One as it was written down, with the moments from which it is active and gone.
+    pub(crate) fn restore(
+        arn: ConsumerArn,
+        created: Timestamp,
+        tags: TagMap,
+        policy: Option<Policy>,
+        (active_from, gone_from): (Timestamp, Option<Timestamp>),
+    ) -> Self {
+        Self { arn, created, tags, policy, active_from, gone_from }
+    }
+
+    /// The moments from which it is active and gone.
+    pub(crate) fn moments(&self) -> (Timestamp, Option<Timestamp>) {
+        (self.active_from, self.gone_from)
+    }
+
     pub(crate) fn status(&self, now: Timestamp) -> ConsumerStatus {
         match self.gone_from {
             Some(_) => ConsumerStatus::Deleting,
@@ -28,13 +44,19 @@ impl Registered {
 }
 
 /// The consumers of a stream, by name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Consumers {
     by_name: BTreeMap<ConsumerName, Registered>,
     last_created: u64,
 }
 
 impl Consumers {
+    /// Consumers as they were written down.
+    pub(crate) fn restore(consumers: impl IntoIterator<Item = Registered>, last_created: u64) -> Self {
+        let by_name = consumers.into_iter().map(|consumer| (consumer.arn.name().clone(), consumer)).collect();
+        Self { by_name, last_created }
+    }
+
     /// Lets time pass.
     pub(super) fn pass(&mut self, now: Timestamp) {
         self.by_name.retain(|_, consumer| consumer.gone_from.is_none_or(|gone| now < gone));

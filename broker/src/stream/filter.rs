@@ -56,7 +56,7 @@ mod tests {
     /// Two shards; the first is split after an hour, its parts are merged again after two.
     fn shards() -> Shards {
         let hour = 3_600_000;
-        let mut shards = Shards::new(NonZeroU32::new(2).unwrap(), at(0));
+        let mut shards = Shards::new(NonZeroU32::new(2).unwrap(), at(0), false);
         shards.split(0, HashKey::new(1 << 126), at(hour)).unwrap();
         shards.merge(2, 3, at(2 * hour)).unwrap();
         shards

@@ -8,12 +8,12 @@ use tailwater_record::{HashKey, Timestamp};
 use tailwater_wire::shapes::{KeyId, StreamMode, StreamStatus};
 
 /// Where a stream is in its life.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Life {
     stage: Stage,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Stage {
     Active,
     /// Until the moment, when something happens to it.
@@ -50,7 +50,25 @@ pub(crate) enum Change {
 
 impl Life {
     pub(crate) fn new(ready: Timestamp) -> Self {
-        Self { stage: Stage::Until(ready, Change::Create) }
+        Self::until(ready, Change::Create)
+    }
+
+    /// As it is between changes.
+    pub(crate) fn active() -> Self {
+        Self { stage: Stage::Active }
+    }
+
+    /// As it is while a change is under way.
+    pub(crate) fn until(due: Timestamp, change: Change) -> Self {
+        Self { stage: Stage::Until(due, change) }
+    }
+
+    /// The change that is under way, and its moment.
+    pub(crate) fn pending(&self) -> Option<(Timestamp, &Change)> {
+        match &self.stage {
+            Stage::Active => None,
+            Stage::Until(due, change) => Some((*due, change)),
+        }
     }
 
     pub(crate) fn status(&self) -> StreamStatus {

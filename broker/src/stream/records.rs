@@ -1,100 +1,103 @@
-//! The records of one shard, in memory.
-//! Why not a list of records: a hundred bytes of payload would cost as much again in pointers and lengths. Records lie
-//! behind one another in blocks, and a block knows where every thirty-second of them begins. Indices inside a block have
-//! no gaps, so a record's number follows from its place.
+//! The records of one shard: what is in memory, what lies in the log, and what waits to be written there.
+//! In memory alone, a record can be read once it is appended. Where there is a log, appended records wait; they are
+//! `taken` to be written, and can be read when they are `settled`, or are `discarded` when they could not be. Their
+//! indices are never given out again; so there may be gaps between blocks, and there are none inside.
 //! What is read leaves as slices of a sealed block, or as a copy of the little that the open one holds; so the lock of
-//! the stream is held for neither decoding nor encoding.
+//! the stream is held for neither decoding nor encoding, and not for the disk.
 //! Pure. Called by `shard`.
 
+use super::block::{BLOCK, Block, Entry, HEAD, Limit};
+use super::page::{Draft, Question, Sought, Unread};
+use crate::log::place::{Kept, Place, Run, Stretch};
 use bytes::Bytes;
 use std::collections::VecDeque;
-use tailwater_record::{PartitionKey, Timestamp};
+use tailwater_record::Timestamp;
 
 /// The index of a shard's first record. Zero is the shard's own beginning.
 pub(crate) const FIRST: u64 = 1;
 
-/// A block is sealed once it holds so many bytes.
-const BLOCK: usize = 256 * 1024;
-/// Of so many records, one is marked.
-const MARK: u64 = 32;
-/// Flags, milliseconds since the block began, length of the key, length of the data.
-const HEAD: usize = 1 + 4 + 2 + 4;
-
-const ENCRYPTED: u8 = 1;
-const KEYLESS: u8 = 2;
-
 /// The records of one shard, those that are kept.
 #[derive(Debug)]
 pub(crate) struct Records {
-    sealed: VecDeque<Block<Bytes>>,
+    /// What can be read, in order.
+    parts: VecDeque<Part>,
+    /// Where what is appended goes first. Where there is no log, it can be read there.
     open: Block<Vec<u8>>,
+    /// Full blocks that wait to be written.
+    waiting: Vec<Block<Bytes>>,
+    /// How many blocks are being written.
+    taken: usize,
+    /// Whether there is a log.
+    is_logged: bool,
     /// The oldest index that may be read.
     first: u64,
+    /// The index behind the newest record that can be read, where there is a log.
+    end: u64,
     /// When the newest record was stored.
     newest: Timestamp,
 }
 
-/// A run of records without a gap.
 #[derive(Debug)]
-struct Block<B> {
-    /// The index of its first record.
-    first: u64,
-    count: u64,
-    /// The moment from which its records count theirs.
-    began: Timestamp,
-    /// When its last record was stored.
-    newest: Timestamp,
-    /// Where every `MARK`th record begins.
-    marks: Vec<u32>,
-    bytes: B,
+enum Part {
+    /// A block in memory only.
+    Held(Block<Bytes>),
+    /// A batch in the log, and perhaps still in memory.
+    Kept { place: Place, newest: Timestamp, block: Option<Block<Bytes>> },
+    /// Many batches in the log.
+    Run { stretch: Stretch, newest: Timestamp },
 }
 
-/// What is put.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry<'r> {
-    pub(crate) key: Option<&'r PartitionKey>,
-    pub(crate) data: &'r [u8],
-    pub(crate) encrypted: bool,
-}
+impl Part {
+    fn first(&self) -> u64 {
+        match self {
+            Self::Held(block) => block.first,
+            Self::Kept { place, .. } => place.kept().first,
+            Self::Run { stretch, .. } => stretch.run().first,
+        }
+    }
 
-/// What is kept, and read.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Stored {
-    pub(crate) index: u64,
-    pub(crate) arrival: Timestamp,
-    pub(crate) key: Option<PartitionKey>,
-    pub(crate) data: Bytes,
-    pub(crate) encrypted: bool,
-}
+    /// The index behind its last record.
+    fn end(&self) -> u64 {
+        match self {
+            Self::Held(block) => block.end(),
+            Self::Kept { place, .. } => place.kept().end(),
+            Self::Run { stretch, .. } => stretch.run().end,
+        }
+    }
 
-/// Consecutive records, taken out of a shard but not apart.
-#[derive(Debug, Default)]
-pub(crate) struct Page {
-    pieces: Vec<Piece>,
-    pub(crate) count: usize,
-    /// Bytes of data and keys.
-    pub(crate) size: usize,
-    /// When the last of them was stored.
-    pub(crate) newest: Option<Timestamp>,
-}
+    fn newest(&self) -> Timestamp {
+        match self {
+            Self::Held(block) => block.newest,
+            Self::Kept { newest, .. } | Self::Run { newest, .. } => *newest,
+        }
+    }
 
-#[derive(Debug)]
-struct Piece {
-    first: u64,
-    began: Timestamp,
-    bytes: Bytes,
-}
+    /// Its records, if they are in memory; otherwise where to find them.
+    fn block(&self) -> Result<&Block<Bytes>, Unread> {
+        match self {
+            Self::Held(block) | Self::Kept { block: Some(block), .. } => Ok(block),
+            Self::Kept { place, block: None, .. } => Err(Unread::Kept(place.kept().clone())),
+            Self::Run { stretch, .. } => Err(Unread::Run(stretch.run().clone())),
+        }
+    }
 
-/// How much is read at once.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limit {
-    pub(crate) records: usize,
-    pub(crate) bytes: usize,
+    fn held(&self) -> usize {
+        self.block().map_or(0, Block::held)
+    }
 }
 
 impl Records {
-    pub(crate) fn new(now: Timestamp) -> Self {
-        Self { sealed: VecDeque::new(), open: Block::new(FIRST, now), first: FIRST, newest: now }
+    pub(crate) fn new(now: Timestamp, is_logged: bool) -> Self {
+        Self {
+            parts: VecDeque::new(),
+            open: Block::new(FIRST, now),
+            waiting: Vec::new(),
+            taken: 0,
+            is_logged,
+            first: FIRST,
+            end: FIRST,
+            newest: now,
+        }
     }
 
     /// The index that the next record gets.
@@ -102,9 +105,24 @@ impl Records {
         self.open.end()
     }
 
+    /// The index behind the newest record that can be read.
+    pub(crate) fn end(&self) -> u64 {
+        if self.is_logged { self.end } else { self.open.end() }
+    }
+
     /// The oldest index that may be read.
     pub(crate) fn first(&self) -> u64 {
         self.first
+    }
+
+    /// When the newest record was stored, whether it can be read yet or not.
+    pub(crate) fn newest(&self) -> Timestamp {
+        self.newest
+    }
+
+    /// Whether nothing waits to be written.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.is_logged || (self.open.count == 0 && self.waiting.is_empty() && self.taken == 0)
     }
 
     /// Stores a record behind all others. Clocks may step back; arrival does not.
@@ -123,60 +141,86 @@ impl Records {
     }
 
     fn seal(&mut self, now: Timestamp) {
-        let next = Block::new(self.open.end(), now);
-        let full = std::mem::replace(&mut self.open, next);
-        if full.count > 0 {
-            self.sealed.push_back(full.sealed());
+        if let Some(full) = self.open.split_off(now) {
+            if self.is_logged { self.waiting.push(full) } else { self.parts.push_back(Part::Held(full)) }
         }
     }
 
     /// Up to so many records from `from` on, or from the oldest that is kept.
-    pub(crate) fn read(&self, from: u64, limit: Limit) -> Page {
-        let mut page = Page::default();
-        let mut from = from.max(self.first);
-        let begin = self.sealed.partition_point(|block| block.end() <= from);
-        for block in self.sealed.range(begin..) {
-            if !block.read(&mut from, limit, &mut page, |range| block.bytes.slice(range)) {
-                return page;
+    pub(crate) fn read(&self, from: u64, limit: Limit, horizon: Timestamp, takes_more: bool) -> Draft {
+        let from = from.max(self.first);
+        let is_over = !takes_more && self.is_settled();
+        let mut draft = Draft::new(from, limit, horizon, self.end(), is_over);
+        let begin = self.parts.partition_point(|part| part.end() <= from);
+        for part in self.parts.range(begin..) {
+            let has_room = match part.block() {
+                Ok(block) => draft.add_held(block, |range| block.bytes.slice(range)),
+                Err(Unread::Kept(kept)) => draft.add_kept(kept),
+                Err(Unread::Run(run)) => draft.add_run(run),
+            };
+            if !has_room {
+                return draft;
             }
         }
-        let open = &self.open;
-        open.read(&mut from, limit, &mut page, |range| Bytes::copy_from_slice(&open.bytes[range]));
-        page
+        if !self.is_logged {
+            let open = &self.open;
+            draft.add_held(open, |range| Bytes::copy_from_slice(&open.bytes[range]));
+        }
+        draft
     }
 
-    /// When a record was stored; `None` if it is not kept, or not there yet.
-    pub(crate) fn arrival(&self, index: u64) -> Option<Timestamp> {
-        if index < self.first || index >= self.next() {
-            return None;
+    /// Where the record with this index is, or the one behind it: see `Question::Number`.
+    pub(crate) fn number(&self, index: u64, second: u64, behind: bool) -> Sought {
+        let question = Question::Number { index, second, behind };
+        if index < self.first || index >= self.end() {
+            // Before the first record, or forgotten; or still to come, and then nobody has seen it.
+            return Sought::At(if index < FIRST { index + 1 } else { index });
         }
-        let block = self.sealed.partition_point(|block| block.end() <= index);
-        match self.sealed.get(block) {
-            Some(block) => block.arrival(index),
-            None => self.open.arrival(index),
-        }
+        let part = self.parts.partition_point(|part| part.end() <= index);
+        self.ask(part, question).unwrap_or(Sought::At(index))
     }
 
     /// The first index that was stored at `moment` or later; the next one if none was.
-    pub(crate) fn since(&self, moment: Timestamp) -> u64 {
-        let block = self.sealed.partition_point(|block| block.newest < moment);
-        let found = match self.sealed.get(block) {
-            Some(block) => block.since(moment),
-            None => self.open.since(moment),
-        };
-        found.max(self.first)
+    pub(crate) fn since(&self, moment: Timestamp) -> Sought {
+        let part = self.parts.partition_point(|part| part.newest() < moment);
+        match self.ask(part, Question::Since(moment)) {
+            Some(Sought::At(index)) => Sought::At(index.max(self.first)),
+            Some(unread) => unread,
+            None => Sought::At(self.end().max(self.first)),
+        }
     }
 
-    /// Forgets what was stored before `horizon`.
-    pub(crate) fn trim(&mut self, horizon: Timestamp) {
-        if self.first == self.next() {
-            return;
+    /// Asks a part, or the open block if there is none; `None` if nothing is there.
+    fn ask(&self, part: usize, question: Question) -> Option<Sought> {
+        match self.parts.get(part).map(Part::block) {
+            Some(Ok(block)) => Some(Sought::At(question.of(block))),
+            Some(Err(unread)) => Some(Sought::In(unread, question)),
+            None => (!self.is_logged).then(|| Sought::At(question.of(&self.open))),
         }
-        self.first = self.since(horizon);
-        let gone = self.sealed.partition_point(|block| block.end() <= self.first);
-        self.sealed.drain(..gone);
-        if self.open.count > 0 && self.first == self.next() {
-            self.open = Block::new(self.first, self.newest);
+    }
+
+    /// Forgets what was stored before `horizon`. What is on disk is forgotten by the batch, and what is left of one is
+    /// passed over when it is read.
+    pub(crate) fn trim(&mut self, horizon: Timestamp) {
+        let gone = self.parts.partition_point(|part| part.newest() < horizon);
+        if gone > 0 {
+            let end = self.parts.get(gone - 1).map_or(self.first, Part::end);
+            self.first = self.first.max(end);
+            self.parts.drain(..gone);
+        }
+        match self.parts.front() {
+            Some(part) => {
+                let begun = part.block().map_or(part.first(), |block| block.since(horizon));
+                self.first = self.first.max(begun);
+            }
+            None if self.is_logged => {}
+            None if self.first < self.next() => {
+                self.first = self.first.max(self.open.since(horizon));
+                if self.open.count > 0 && self.first == self.next() {
+                    self.open = Block::new(self.first, self.newest);
+                }
+            }
+            None => {}
         }
     }
 
@@ -187,322 +231,159 @@ impl Records {
 
     /// Bytes reserved for records.
     pub(crate) fn held(&self) -> usize {
-        let sealed: usize = self.sealed.iter().map(|block| block.bytes.len() + block.marks.len() * 4).sum();
-        sealed + self.open.bytes.capacity() + self.open.marks.capacity() * 4
+        let parts: usize = self.parts.iter().map(Part::held).sum();
+        let waiting: usize = self.waiting.iter().map(Block::held).sum();
+        parts + waiting + self.open.reserved()
     }
 }
 
-impl<B> Block<B> {
-    /// The index behind its last record.
-    fn end(&self) -> u64 {
-        self.first + self.count
-    }
-}
-
-impl Block<Vec<u8>> {
-    fn new(first: u64, began: Timestamp) -> Self {
-        Self { first, count: 0, began, newest: began, marks: Vec::new(), bytes: Vec::new() }
+/// What the log does with the records of a shard.
+impl Records {
+    /// What waits to be written, which is being written from now on.
+    pub(crate) fn take(&mut self) -> Vec<Block<Bytes>> {
+        self.seal(self.newest);
+        let taken = std::mem::take(&mut self.waiting);
+        self.taken += taken.len();
+        taken
     }
 
-    /// Whether a record of this size and time belongs into the next block.
-    fn is_full(&self, size: usize, arrival: Timestamp) -> bool {
-        self.count > 0 && (self.bytes.len() + size > BLOCK || self.since_began(arrival).is_none())
-    }
-
-    fn since_began(&self, arrival: Timestamp) -> Option<u32> {
-        u32::try_from(arrival.since(self.began).as_millis()).ok()
-    }
-
-    fn push(&mut self, arrival: Timestamp, entry: Entry<'_>) -> u64 {
-        if self.count.is_multiple_of(MARK) {
-            self.marks.push(u32::try_from(self.bytes.len()).expect("a block is small but for its last record"));
+    /// What was taken last has been written, and can be read.
+    pub(crate) fn settle(&mut self, written: Vec<(Block<Bytes>, Place)>) {
+        for (block, place) in written {
+            self.taken -= 1;
+            self.end = block.end();
+            self.parts.push_back(Part::Kept { place, newest: block.newest, block: Some(block) });
         }
-        let key = entry.key.map_or(&[][..], |key| key.as_str().as_bytes());
-        let flags = (u8::from(entry.encrypted) * ENCRYPTED) | (u8::from(entry.key.is_none()) * KEYLESS);
-        let began = self.since_began(arrival).expect("a block is sealed before its moments outgrow it");
-        let mut head = [0; HEAD];
-        head[0] = flags;
-        head[1..5].copy_from_slice(&began.to_le_bytes());
-        head[5..7].copy_from_slice(&u16::try_from(key.len()).expect("a key has 1,024 bytes at most").to_le_bytes());
-        let data = u32::try_from(entry.data.len()).expect("a record has 10 MiB at most");
-        head[7..].copy_from_slice(&data.to_le_bytes());
-        self.bytes.extend_from_slice(&head);
-        self.bytes.extend_from_slice(key);
-        self.bytes.extend_from_slice(entry.data);
-        self.newest = arrival;
-        self.count += 1;
-        self.end() - 1
     }
 
-    fn sealed(self) -> Block<Bytes> {
-        let Self { first, count, began, newest, mut marks, bytes } = self;
-        marks.shrink_to_fit();
-        Block { first, count, began, newest, marks, bytes: bytes.into_boxed_slice().into() }
+    /// What was taken, and what waits, has not been written and never was. Its indices are not given out again.
+    pub(crate) fn discard(&mut self) {
+        self.waiting.clear();
+        self.taken = 0;
+        self.open = Block::new(self.open.end(), self.newest);
     }
-}
 
-impl<B: AsRef<[u8]>> Block<B> {
-    /// Where a record of this block begins.
-    fn offset(&self, index: u64) -> usize {
-        let place = index - self.first;
-        let mark = usize::try_from(place / MARK).expect("a block is small");
-        let mut at = self.marks.get(mark).map_or(0, |at| *at as usize);
-        for _ in 0..place % MARK {
-            at += Head::at(self.bytes.as_ref(), at).size();
+    /// The records of a batch need not be in memory any longer.
+    pub(crate) fn evict(&mut self, first: u64) {
+        let at = self.parts.partition_point(|part| part.first() < first);
+        if let Some(Part::Kept { place, block, .. }) = self.parts.get_mut(at)
+            && place.kept().first == first
+        {
+            *block = None;
         }
-        at
     }
 
-    fn arrival(&self, index: u64) -> Option<Timestamp> {
-        (self.first..self.end()).contains(&index).then(|| {
-            let head = Head::at(self.bytes.as_ref(), self.offset(index));
-            head.arrival(self.began)
+    /// Takes up a shard as it was: what could be read began at `first`, and the next index was to be `next`. Of those that
+    /// follow, so many are not given out again. `unproven` has to be written once more. Tells how many records that are.
+    pub(crate) fn recover(
+        &mut self,
+        (first, next): (u64, u64),
+        newest: Timestamp,
+        skipped: u64,
+        unproven: Vec<Block<Bytes>>,
+    ) -> u64 {
+        let end = self.parts.back().map_or(FIRST, Part::end).max(first);
+        self.first = self.parts.front().map_or(end, Part::first).max(first);
+        self.end = end;
+        self.newest = self.parts.back().map_or(newest, |part| part.newest().max(newest));
+        let (mut after, mut count) = (end, 0);
+        for block in unproven {
+            // Others are there already: they were being moved.
+            if block.first >= after {
+                (after, self.newest) = (block.end(), self.newest.max(block.newest));
+                count += block.count;
+                self.waiting.push(block);
+            }
+        }
+        self.open = Block::new(next.max(after).saturating_add(skipped), self.newest);
+        count
+    }
+
+    /// Takes up a batch, behind all others.
+    pub(crate) fn recover_kept(&mut self, place: Place, newest: Timestamp) {
+        self.parts.push_back(Part::Kept { place, newest, block: None });
+    }
+
+    /// Takes up many, behind all others.
+    pub(crate) fn recover_run(&mut self, stretch: Stretch, newest: Timestamp) {
+        self.parts.push_back(Part::Run { stretch, newest });
+    }
+
+    /// The batches of a segment that is sealed are known by runs from now on. `of` tells the places in the segment's
+    /// index that these batches have, first and last, in order.
+    pub(crate) fn condense(&mut self, segment: u64, run: impl Fn(u64, u64) -> Option<Run>) {
+        let mut parts = VecDeque::with_capacity(self.parts.len());
+        let mut open: Vec<Part> = Vec::new();
+        for part in std::mem::take(&mut self.parts) {
+            if matches!(&part, Part::Kept { place, .. } if place.kept().segment_number() == segment) {
+                open.push(part);
+                continue;
+            }
+            join(&mut open, &mut parts, &run);
+            parts.push_back(part);
+        }
+        join(&mut open, &mut parts, &run);
+        self.parts = parts;
+    }
+
+    /// The batches of a segment that is to go: whether they are still wanted.
+    pub(crate) fn wants(&self, kept: &Kept) -> bool {
+        let at = self.parts.partition_point(|part| part.end() <= kept.first);
+        self.parts.get(at).is_some_and(|part| {
+            let segment = match part {
+                Part::Held(_) => None,
+                Part::Kept { place, .. } => Some(place.kept().segment_number()),
+                Part::Run { stretch, .. } => Some(stretch.run().segment_number()),
+            };
+            part.first() <= kept.first && segment == Some(kept.segment_number())
         })
     }
 
-    fn since(&self, moment: Timestamp) -> u64 {
-        if self.count == 0 || self.newest < moment {
-            return self.end();
-        }
-        let bytes = self.bytes.as_ref();
-        let before = |at: &u32| Head::at(bytes, *at as usize).arrival(self.began) < moment;
-        // The record sought stands behind the last mark that is too early, or at the very beginning.
-        let mark = self.marks.partition_point(before).saturating_sub(1);
-        let (mut index, mut at) = (self.first + mark as u64 * MARK, self.marks[mark] as usize);
-        while index < self.end() {
-            let head = Head::at(bytes, at);
-            if head.arrival(self.began) >= moment {
-                break;
+    /// Batches of a segment have been written again elsewhere: what is still wanted is there from now on. Those that are
+    /// not among `moved` are wanted no more.
+    pub(crate) fn relocate(&mut self, segment: u64, moved: Vec<(Place, Timestamp)>) {
+        let mut moved = moved.into_iter().peekable();
+        let mut parts = VecDeque::with_capacity(self.parts.len());
+        for part in std::mem::take(&mut self.parts) {
+            let is_there = match &part {
+                Part::Held(_) => false,
+                Part::Kept { place, .. } => place.kept().segment_number() == segment,
+                Part::Run { stretch, .. } => stretch.run().segment_number() == segment,
+            };
+            if !is_there {
+                parts.push_back(part);
+                continue;
             }
-            at += head.size();
-            index += 1;
-        }
-        index
-    }
-
-    /// Takes records from `from` on, and moves it on. Whether the page has room for more.
-    fn read(
-        &self,
-        from: &mut u64,
-        limit: Limit,
-        page: &mut Page,
-        slice: impl Fn(std::ops::Range<usize>) -> Bytes,
-    ) -> bool {
-        if *from >= self.end() {
-            return page.count < limit.records;
-        }
-        let bytes = self.bytes.as_ref();
-        let (first, start) = (*from, self.offset(*from));
-        let mut at = start;
-        let mut room = true;
-        // What fits as a whole need not be looked at one by one.
-        let rest = usize::try_from(self.end() - first).unwrap_or(usize::MAX);
-        let payload = bytes.len() - start - rest * HEAD;
-        if page.count + rest <= limit.records && page.size + payload <= limit.bytes {
-            page.count += rest;
-            page.size += payload;
-            page.newest = Some(self.newest);
-            page.pieces.push(Piece { first, began: self.began, bytes: slice(start..bytes.len()) });
-            *from = self.end();
-            return page.count < limit.records;
-        }
-        while *from < self.end() {
-            let head = Head::at(bytes, at);
-            // The first record comes, however large it is.
-            room = page.count < limit.records && (page.count == 0 || page.size + head.payload() <= limit.bytes);
-            if !room {
-                break;
+            while moved.next_if(|(place, _)| place.kept().first < part.first()).is_some() {}
+            while let Some((place, newest)) = moved.next_if(|(place, _)| place.kept().first < part.end()) {
+                let block = match &part {
+                    Part::Kept { block, .. } => block.clone(),
+                    Part::Held(_) | Part::Run { .. } => None,
+                };
+                parts.push_back(Part::Kept { place, newest, block });
             }
-            page.count += 1;
-            page.size += head.payload();
-            page.newest = Some(head.arrival(self.began));
-            at += head.size();
-            *from += 1;
         }
-        if at > start {
-            page.pieces.push(Piece { first, began: self.began, bytes: slice(start..at) });
-        }
-        room
+        self.parts = parts;
     }
 }
 
-impl Page {
-    /// Takes the records apart.
-    pub(crate) fn each(&self, mut take: impl FnMut(Stored)) {
-        for piece in &self.pieces {
-            let (mut at, mut index) = (0, piece.first);
-            while at < piece.bytes.len() {
-                let head = Head::at(&piece.bytes, at);
-                let (key, data) = (at + HEAD, at + HEAD + head.key);
-                let has_key = head.flags & KEYLESS == 0;
-                at += head.size();
-                take(Stored {
-                    index,
-                    arrival: head.arrival(piece.began),
-                    key: has_key.then(|| piece.bytes.slice(key..data).try_into().expect("a key was stored")),
-                    data: piece.bytes.slice(data..at),
-                    encrypted: head.flags & ENCRYPTED != 0,
-                });
-                index += 1;
-            }
+/// Makes one run of batches that follow on one another, unless some are still in memory, which are left as they are.
+fn join(open: &mut Vec<Part>, parts: &mut VecDeque<Part>, run: &impl Fn(u64, u64) -> Option<Run>) {
+    let joined = match (open.first(), open.last()) {
+        (Some(first), Some(last)) if open.iter().all(|part| part.block().is_err()) => {
+            run(first.first(), last.first()).map(|run| (run, last.newest()))
         }
-    }
-
-    /// The records, apart.
-    #[cfg(test)]
-    pub(crate) fn records(&self) -> Vec<Stored> {
-        let mut records = Vec::new();
-        self.each(|stored| records.push(stored));
-        records
-    }
-}
-
-/// What stands before a record's key and data.
-struct Head {
-    flags: u8,
-    millis: u32,
-    key: usize,
-    data: usize,
-}
-
-impl Head {
-    fn at(bytes: &[u8], at: usize) -> Self {
-        let head: &[u8; HEAD] = bytes[at..at + HEAD].try_into().expect("a head is whole");
-        let [flags, m0, m1, m2, m3, k0, k1, d0, d1, d2, d3] = *head;
-        Self {
-            flags,
-            millis: u32::from_le_bytes([m0, m1, m2, m3]),
-            key: usize::from(u16::from_le_bytes([k0, k1])),
-            data: u32::from_le_bytes([d0, d1, d2, d3]) as usize,
+        _ => None,
+    };
+    match joined {
+        Some((run, newest)) => {
+            // Wanted as a run before it is unwanted batch by batch.
+            parts.push_back(Part::Run { stretch: Stretch::new(run), newest });
+            open.clear();
         }
-    }
-
-    fn payload(&self) -> usize {
-        self.key + self.data
-    }
-
-    fn size(&self) -> usize {
-        HEAD + self.payload()
-    }
-
-    fn arrival(&self, began: Timestamp) -> Timestamp {
-        Timestamp::from_millis(began.millis().saturating_add(i64::from(self.millis)))
+        None => parts.extend(open.drain(..)),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const ALL: Limit = Limit { records: usize::MAX, bytes: usize::MAX };
-
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_millis(millis)
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Append { size: usize, later: i64, keyless: bool },
-        Trim { age: i64 },
-    }
-
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let append = (prop_oneof![0_usize..300, 60_000_usize..300_000], -50_i64..400, any::<bool>())
-            .prop_map(|(size, later, keyless)| Step::Append { size, later, keyless });
-        let trim = (0_i64..5000).prop_map(|age| Step::Trim { age });
-        proptest::collection::vec(prop_oneof![12 => append, 1 => trim], 0..120)
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(96))]
-        #[test]
-        fn a_shard_reads_as_a_list_would(steps in steps(), probe: (u64, i64), limit in 1_usize..200) {
-            let mut now = 1_000_000;
-            let (mut records, mut model) = (Records::new(at(now)), Vec::<Stored>::new());
-            let (mut next, mut first, mut newest) = (FIRST, FIRST, now);
-            for step in steps {
-                match step {
-                    Step::Append { size, later, keyless } => {
-                        now += later;
-                        newest = newest.max(now);
-                        let key: Option<PartitionKey> = (!keyless).then(|| format!("k{}", next % 7).parse().unwrap());
-                        let data = vec![next as u8; size];
-                        let entry = Entry { key: key.as_ref(), data: &data, encrypted: size % 2 == 0 };
-                        prop_assert_eq!(records.append(at(now), entry), (next, at(newest)));
-                        let encrypted = entry.encrypted;
-                        model.push(Stored { index: next, arrival: at(newest), key, data: data.into(), encrypted });
-                        next += 1;
-                    }
-                    Step::Trim { age } => {
-                        records.trim(at(now - age));
-                        model.retain(|stored| stored.arrival >= at(now - age));
-                        first = model.first().map_or(next, |stored| stored.index);
-                    }
-                }
-                prop_assert_eq!((records.next(), records.first()), (next, first));
-            }
-            prop_assert_eq!(&records.read(0, ALL).records(), &model);
-
-            let from = first.saturating_sub(2) + probe.0 % (next - first + 4);
-            let kept = model.iter().filter(|stored| stored.index >= from);
-            let page = records.read(from, Limit { records: limit, bytes: 500_000 });
-            let mut size = 0;
-            let expected: Vec<&Stored> = kept
-                .take(limit)
-                .take_while(|stored| {
-                    let before = size;
-                    size += stored.data.len() + stored.key.as_ref().map_or(0, |key| key.as_str().len());
-                    before == 0 || size <= 500_000
-                })
-                .collect();
-            prop_assert_eq!(page.count, expected.len());
-            prop_assert_eq!(page.records(), expected.iter().map(|stored| (*stored).clone()).collect::<Vec<_>>());
-            prop_assert_eq!(page.newest, expected.last().map(|stored| stored.arrival));
-
-            let moment = at(1_000_000 + probe.1.rem_euclid(20_000));
-            let since = model.iter().find(|stored| stored.arrival >= moment).map_or(next, |stored| stored.index);
-            prop_assert_eq!(records.since(moment), since);
-            let arrival = model.iter().find(|stored| stored.index == from).map(|stored| stored.arrival);
-            prop_assert_eq!(records.arrival(from), arrival);
-        }
-    }
-
-    #[test]
-    fn a_block_ends_before_its_moments_outgrow_it() {
-        let mut records = Records::new(at(0));
-        let entry = Entry { key: None, data: b"x", encrypted: false };
-        let year = 365 * 24 * 3_600_000;
-        for times in 0..3 {
-            records.append(at(times * year), entry);
-        }
-        let arrivals: Vec<Timestamp> =
-            records.read(0, ALL).records().into_iter().map(|stored| stored.arrival).collect();
-        assert_eq!(arrivals, [at(0), at(year), at(2 * year)]);
-    }
-
-    #[test]
-    fn the_very_moment_of_a_record_finds_it_also_where_a_block_ends() {
-        let mut records = Records::new(at(0));
-        for millis in [1, 1, 2, 2, 3] {
-            // So large that each ends its block.
-            records.append(at(millis), Entry { key: None, data: &[0; BLOCK], encrypted: false });
-        }
-        for (moment, index) in [(0, 1), (1, 1), (2, 3), (3, 5), (4, 6)] {
-            assert_eq!(records.since(at(moment)), index, "at {moment}");
-        }
-    }
-
-    #[test]
-    fn a_record_of_a_hundred_bytes_takes_little_more() {
-        let mut records = Records::new(at(0));
-        let key: PartitionKey = "sensor-1234".parse().unwrap();
-        for _ in 0..10_000 {
-            records.append(at(5), Entry { key: Some(&key), data: &[7; 100], encrypted: false });
-        }
-        records.close();
-        assert!(records.held() < 10_000 * 125, "{} bytes", records.held());
-        records.trim(at(6));
-        assert_eq!(records.held(), 0);
-    }
-}
+mod tests;

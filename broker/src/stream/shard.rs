@@ -3,7 +3,9 @@
 //! greater number can have been readable before.
 //! Pure. Called by `shards`, and by `stream` for puts and reads.
 
-use super::records::{Entry, FIRST, Limit, Page, Records};
+use super::block::{Entry, Limit};
+use super::page::{Draft, Sought};
+use super::records::Records;
 use super::sequence::{CLOSED, Issued, Parts, second};
 use tailwater_record::{HashRange, SequenceNumber, ShardId, Timestamp};
 
@@ -71,19 +73,16 @@ pub(crate) enum BadStart {
     FirstLayout,
 }
 
-/// What a reading finds.
-#[derive(Debug)]
-pub(crate) struct Reading {
-    pub(crate) page: Page,
-    /// Where the next reading starts; `None` at the end of a shard that takes no more.
-    pub(crate) next: Option<u64>,
-    /// How far behind the newest record this leaves the reader, in milliseconds.
-    pub(crate) behind: u64,
-}
-
 impl Shard {
-    pub(super) fn new(number: u32, parents: Parents, range: HashRange, from: Timestamp, created: u64) -> Self {
-        Self { number, parents, range, from, created, until: None, records: Records::new(from) }
+    pub(super) fn new(
+        number: u32,
+        parents: Parents,
+        range: HashRange,
+        from: Timestamp,
+        created: u64,
+        is_logged: bool,
+    ) -> Self {
+        Self { number, parents, range, from, created, until: None, records: Records::new(from, is_logged) }
     }
 
     pub(crate) fn number(&self) -> u32 {
@@ -136,7 +135,7 @@ impl Shard {
         self.until.map(|until| self.sequence(CLOSED, until))
     }
 
-    /// Stores a record, which can be read from then on.
+    /// Stores a record, which can be read from then on, or once the log has it.
     pub(crate) fn put(&mut self, now: Timestamp, entry: Entry<'_>) -> SequenceNumber {
         let (index, arrival) = self.records.append(now, entry);
         self.sequence(index, arrival)
@@ -144,18 +143,17 @@ impl Shard {
 
     /// Takes no more records. Gives the moment at which it ended, which is not before its newest record.
     pub(super) fn close(&mut self, now: Timestamp) -> Timestamp {
-        let newest = self.records.arrival(self.records.next() - 1).unwrap_or(self.from);
-        let until = now.max(newest).max(self.from);
+        let until = now.max(self.records.newest()).max(self.from);
         self.until = Some(until);
         self.records.close();
         until
     }
 
     /// Where a reading starts: the index of the first record it may give.
-    pub(crate) fn position(&self, start: &Start) -> Result<u64, BadStart> {
+    pub(crate) fn position(&self, start: &Start) -> Result<Sought, BadStart> {
         match start {
-            Start::TrimHorizon => Ok(self.records.first()),
-            Start::Latest => Ok(self.records.next()),
+            Start::TrimHorizon => Ok(Sought::At(self.records.first())),
+            Start::Latest => Ok(Sought::At(self.records.end())),
             Start::AtTimestamp(moment) => Ok(self.records.since(*moment)),
             Start::Number { number, behind } => {
                 let parts = self.own(number)?;
@@ -178,27 +176,39 @@ impl Shard {
     }
 
     /// Numbers need not be those of records: a listing tells where a shard began, and a subscription how far it looked.
-    fn position_of(&self, Parts { index, time, .. }: Parts, behind: bool) -> u64 {
+    fn position_of(&self, Parts { index, time, .. }: Parts, behind: bool) -> Sought {
         if index == CLOSED {
-            return self.records.next();
+            return Sought::At(self.records.end());
         }
-        let passed = match self.records.arrival(index) {
-            Some(arrival) => time > second(arrival) || (time == second(arrival) && behind),
-            // Before the first record, or forgotten; or still to come, and then nobody has seen it.
-            None => index < FIRST,
-        };
-        if passed { index + 1 } else { index }
+        self.records.number(index, time, behind)
     }
 
-    /// Reads from an index on.
-    pub(crate) fn read(&self, from: u64, limit: Limit, now: Timestamp) -> Reading {
-        let from = from.max(self.records.first());
-        let page = self.records.read(from, limit);
-        let next = from + page.count as u64;
-        let is_end = next >= self.records.next();
-        let behind = if is_end { 0 } else { page.newest.map_or(0, |newest| now.since(newest).as_millis() as u64) };
-        let next = if is_end && !self.is_open() { None } else { Some(next) };
-        Reading { page, next, behind }
+    /// Reads from an index on; what was stored before `horizon` is passed over.
+    pub(crate) fn read(&self, from: u64, limit: Limit, horizon: Timestamp) -> Draft {
+        self.records.read(from, limit, horizon, self.is_open())
+    }
+
+    /// Takes records again: it was not closed after all.
+    pub(super) fn reopen(&mut self) {
+        self.until = None;
+    }
+
+    pub(crate) fn records(&self) -> &Records {
+        &self.records
+    }
+
+    pub(crate) fn records_mut(&mut self) -> &mut Records {
+        &mut self.records
+    }
+
+    /// A shard as it was written down, without its records.
+    pub(crate) fn restore(
+        (number, parents, range): (u32, Parents, HashRange),
+        from: Timestamp,
+        created: u64,
+        until: Option<Timestamp>,
+    ) -> Self {
+        Self { until, ..Self::new(number, parents, range, from, created, true) }
     }
 
     /// Forgets what was stored before `horizon`.
@@ -220,6 +230,8 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::page::Reading;
+    use crate::stream::records::FIRST;
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_500);
     const ALL: Limit = Limit { records: 100, bytes: usize::MAX };
@@ -229,7 +241,15 @@ mod tests {
     }
 
     fn shard() -> Shard {
-        Shard::new(3, Parents::None, HashRange::FULL, NOW, second(NOW))
+        Shard::new(3, Parents::None, HashRange::FULL, NOW, second(NOW), false)
+    }
+
+    fn read(shard: &Shard, from: u64, limit: Limit, now: Timestamp) -> Reading {
+        shard.read(from, limit, Timestamp::from_millis(0)).finish(now).unwrap()
+    }
+
+    fn position(shard: &Shard, start: &Start) -> Result<u64, BadStart> {
+        shard.position(start).map(|sought| sought.finish().unwrap())
     }
 
     fn entry(data: &[u8]) -> Entry<'_> {
@@ -247,31 +267,31 @@ mod tests {
         assert!(numbers.is_sorted() && shard.starting() < numbers[0]);
         for (place, one) in numbers.iter().enumerate() {
             let index = FIRST + place as u64;
-            assert_eq!(shard.position(&number(one, false)), Ok(index));
-            assert_eq!(shard.position(&number(one, true)), Ok(index + 1));
+            assert_eq!(position(&shard, &number(one, false)), Ok(index));
+            assert_eq!(position(&shard, &number(one, true)), Ok(index + 1));
         }
         for behind in [false, true] {
-            assert_eq!(shard.position(&number(&shard.starting(), behind)), Ok(FIRST));
+            assert_eq!(position(&shard, &number(&shard.starting(), behind)), Ok(FIRST));
         }
         // A number between two records, as a subscription that waits hands out: everything up to there was seen.
         let between = shard.sequence(2, at(60_000));
-        assert_eq!(shard.position(&number(&between, false)), Ok(3));
+        assert_eq!(position(&shard, &number(&between, false)), Ok(3));
         // One that is still to come is waited for.
         let ahead = shard.sequence(900, at(0));
-        assert_eq!(shard.position(&number(&ahead, true)), Ok(900));
+        assert_eq!(position(&shard, &number(&ahead, true)), Ok(900));
     }
 
     #[test]
     fn numbers_of_others_are_refused() {
         let mut shard = shard();
         let own = shard.put(NOW, entry(b"x"));
-        let mut other = Shard::new(4, Parents::None, HashRange::FULL, NOW, second(NOW));
-        let older = Shard::new(3, Parents::None, HashRange::FULL, NOW, second(NOW) - 9).sequence(1, NOW);
-        assert_eq!(shard.position(&number(&other.put(NOW, entry(b"x")), false)), Err(BadStart::OtherShard(4)));
-        assert_eq!(shard.position(&number(&older, false)), Err(BadStart::OtherStream));
-        assert_eq!(shard.position(&number(&"3".parse().unwrap(), false)), Err(BadStart::FirstLayout));
-        assert_eq!(shard.position(&number(&"9".repeat(90).parse().unwrap(), false)), Err(BadStart::Unreadable));
-        assert_eq!(shard.position(&number(&own, false)), Ok(FIRST));
+        let mut other = Shard::new(4, Parents::None, HashRange::FULL, NOW, second(NOW), false);
+        let older = Shard::new(3, Parents::None, HashRange::FULL, NOW, second(NOW) - 9, false).sequence(1, NOW);
+        assert_eq!(position(&shard, &number(&other.put(NOW, entry(b"x")), false)), Err(BadStart::OtherShard(4)));
+        assert_eq!(position(&shard, &number(&older, false)), Err(BadStart::OtherStream));
+        assert_eq!(position(&shard, &number(&"3".parse().unwrap(), false)), Err(BadStart::FirstLayout));
+        assert_eq!(position(&shard, &number(&"9".repeat(90).parse().unwrap(), false)), Err(BadStart::Unreadable));
+        assert_eq!(position(&shard, &number(&own, false)), Ok(FIRST));
     }
 
     #[test]
@@ -279,17 +299,17 @@ mod tests {
         let mut shard = shard();
         shard.put(NOW, entry(b"one"));
         shard.put(at(2000), entry(b"two"));
-        let first = shard.read(FIRST, Limit { records: 1, bytes: 9 }, at(5000));
+        let first = read(&shard, FIRST, Limit { records: 1, bytes: 9 }, at(5000));
         assert_eq!((first.page.count, first.next, first.behind), (1, Some(2), 5000));
-        let rest = shard.read(2, ALL, at(5000));
+        let rest = read(&shard, 2, ALL, at(5000));
         assert_eq!((rest.page.count, rest.next, rest.behind), (1, Some(3), 0));
         // The clock has stepped back; the shard does not end before its newest record.
         assert_eq!(shard.close(at(1000)), at(2000));
-        assert_eq!(shard.read(2, ALL, at(5000)).next, None);
-        assert_eq!(shard.read(1, Limit { records: 1, bytes: 9 }, at(5000)).next, Some(2));
+        assert_eq!(read(&shard, 2, ALL, at(5000)).next, None);
+        assert_eq!(read(&shard, 1, Limit { records: 1, bytes: 9 }, at(5000)).next, Some(2));
         let ending = shard.ending().unwrap();
-        assert_eq!(shard.position(&number(&ending, false)), Ok(3));
-        assert_eq!(shard.read(3, ALL, at(5000)).next, None);
+        assert_eq!(position(&shard, &number(&ending, false)), Ok(3));
+        assert_eq!(read(&shard, 3, ALL, at(5000)).next, None);
     }
 
     #[test]
@@ -298,11 +318,12 @@ mod tests {
         let old = shard.put(NOW, entry(b"old"));
         shard.put(at(10), entry(b"new"));
         shard.trim(at(5));
-        let start = shard.position(&number(&old, false)).unwrap();
-        let found: Vec<u64> = shard.read(start, ALL, at(20)).page.records().iter().map(|stored| stored.index).collect();
+        let start = position(&shard, &number(&old, false)).unwrap();
+        let found: Vec<u64> =
+            read(&shard, start, ALL, at(20)).page.records().iter().map(|stored| stored.index).collect();
         assert_eq!(found, [2]);
         shard.trim(at(15));
-        let empty = shard.read(start, ALL, at(20));
+        let empty = read(&shard, start, ALL, at(20));
         assert_eq!((empty.page.count, empty.next), (0, Some(3)));
         assert_eq!(shard.put(at(16), entry(b"newest")), shard.sequence(3, at(16)));
     }

@@ -19,22 +19,100 @@ pub(crate) struct Shards {
     /// The number that the next shard gets.
     next: u32,
     began: Timestamp,
+    /// Whether records are written down before they can be read.
+    is_logged: bool,
+    /// What has changed since it was written down, by shard.
+    changed: BTreeMap<u32, Change>,
+}
+
+/// What has become of a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Added,
+    Closed,
 }
 
 impl Shards {
     /// A new stream's.
-    pub(crate) fn new(count: NonZeroU32, now: Timestamp) -> Self {
-        let mut shards = Self { all: BTreeMap::new(), open: Vec::new(), next: 0, began: now };
+    pub(crate) fn new(count: NonZeroU32, now: Timestamp, is_logged: bool) -> Self {
+        let mut shards = Self::none(now, is_logged);
         for range in HashRange::uniform(count) {
             shards.add(Parents::None, range, now, second(now));
         }
         shards
     }
 
+    fn none(began: Timestamp, is_logged: bool) -> Self {
+        Self { all: BTreeMap::new(), open: Vec::new(), next: 0, began, is_logged, changed: BTreeMap::new() }
+    }
+
+    /// Shards as they were written down; `next` is the number that the next one gets.
+    pub(crate) fn restore(shards: impl IntoIterator<Item = Shard>, next: u32, began: Timestamp) -> Self {
+        let mut restored = Self { next, ..Self::none(began, true) };
+        for shard in shards {
+            restored.next = restored.next.max(shard.number() + 1);
+            if shard.is_open() {
+                restored.open.push((shard.range().start(), shard.number()));
+            }
+            restored.all.insert(shard.number(), shard);
+        }
+        restored.open.sort_unstable();
+        restored
+    }
+
+    /// The number that the next shard gets.
+    pub(crate) fn next(&self) -> u32 {
+        self.next
+    }
+
+    /// Whether shards have come or closed since that was written down.
+    pub(super) fn have_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// Which have come or closed since that was asked last.
+    pub(super) fn take_changed(&mut self) -> BTreeMap<u32, Change> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Makes undone what was not written down: these changes, and those since.
+    pub(super) fn undo(&mut self, taken: BTreeMap<u32, Change>) {
+        let mut changes = self.take_changed();
+        changes.extend(taken);
+        for (number, change) in changes {
+            match change {
+                Change::Added => {
+                    self.all.remove(&number);
+                    self.open.retain(|(_, open)| *open != number);
+                    self.next = self.next.min(number);
+                }
+                Change::Closed => {
+                    if let Some(shard) = self.all.get_mut(&number) {
+                        shard.reopen();
+                        let at = self.open.partition_point(|(start, _)| *start < shard.range().start());
+                        self.open.insert(at, (shard.range().start(), number));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut Shard> {
+        self.all.get_mut(&number)
+    }
+
+    /// All of them.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Shard> {
+        self.all.values_mut()
+    }
+
     fn add(&mut self, parents: Parents, range: HashRange, from: Timestamp, created: u64) -> u32 {
         let number = self.next;
         self.next += 1;
-        self.all.insert(number, Shard::new(number, parents, range, from, created));
+        self.all.insert(number, Shard::new(number, parents, range, from, created, self.is_logged));
+        if self.is_logged {
+            self.changed.insert(number, Change::Added);
+        }
         let at = self.open.partition_point(|(start, _)| *start < range.start());
         self.open.insert(at, (range.start(), number));
         number
@@ -45,7 +123,6 @@ impl Shards {
     }
 
     /// In the order of their numbers.
-    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Shard> {
         self.all.values()
     }
@@ -126,6 +203,11 @@ impl Shards {
             }
         }
         self.open.retain(|(_, number)| !parents.contains(number));
+        if self.is_logged {
+            for parent in parents {
+                self.changed.entry(*parent).or_insert(Change::Closed);
+            }
+        }
         (until.plus(Duration::from_millis(1)), created)
     }
 
@@ -226,7 +308,7 @@ mod tests {
         #[test]
         fn open_shards_hold_every_key_once_at_every_moment(first in 1_u32..9, changes in changes(), keys: [u128; 8]) {
             let mut now = 0;
-            let mut shards = Shards::new(count(first), at(now));
+            let mut shards = Shards::new(count(first), at(now), false);
             let mut moments = vec![now];
             for (change, later) in changes {
                 now += later;
@@ -275,13 +357,13 @@ mod tests {
     #[test]
     fn doubling_and_halving_take_the_steps_that_the_service_takes() {
         for (from, to, made) in [(2, 4, 4), (4, 2, 2), (5, 5, 0), (1, 3, 4)] {
-            assert_eq!(Shards::new(count(from), at(0)).scale(count(to), at(9)), made, "{from} to {to}");
+            assert_eq!(Shards::new(count(from), at(0), false).scale(count(to), at(9)), made, "{from} to {to}");
         }
     }
 
     #[test]
     fn spent_shards_are_forgotten_and_their_children_still_name_them() {
-        let mut shards = Shards::new(count(1), at(0));
+        let mut shards = Shards::new(count(1), at(0), false);
         shards.split(0, HashKey::new(1 << 127), at(1000));
         shards.trim(at(1000));
         assert!(shards.get(0).is_some());
