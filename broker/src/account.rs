@@ -45,6 +45,17 @@ impl Accounts {
     pub(crate) fn all(&self) -> Vec<Arc<Account>> {
         self.map().values().map(Arc::clone).collect()
     }
+
+    /// All streams, by their serial numbers.
+    pub(crate) fn by_serial(&self) -> BTreeMap<u64, Arc<Mutex<Stream>>> {
+        let all = self.all();
+        let streams = all.iter().flat_map(|account| account.after(None));
+        let by_serial = |(_, stream): (_, Arc<Mutex<Stream>>)| {
+            let serial = locked(&stream).serial;
+            (serial, stream)
+        };
+        streams.map(by_serial).collect()
+    }
 }
 
 /// What an account has agreed to, and what of it has not been written down yet.
@@ -89,13 +100,13 @@ impl Account {
         StreamArn::new(self.region.clone(), self.id, name.clone())
     }
 
-    /// The stream of this name, unless it is gone.
+    /// The stream of this name, unless it is gone for good.
     pub(crate) fn stream(&self, name: &StreamName, now: Timestamp) -> Option<Arc<Mutex<Stream>>> {
         let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
         let stream = Arc::clone(streams.get(name)?);
         drop(streams);
-        let over = locked(&stream).facts.life.is_over(now);
-        if over {
+        let is_forgotten = locked(&stream).is_forgotten(now);
+        if is_forgotten {
             self.forget(name, now);
             return None;
         }
@@ -105,7 +116,7 @@ impl Account {
     /// Takes away a stream that is gone, unless another one has its name by now.
     fn forget(&self, name: &StreamName, now: Timestamp) {
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
-        if streams.get(name).is_some_and(|stream| locked(stream).facts.life.is_over(now)) {
+        if streams.get(name).is_some_and(|stream| locked(stream).is_forgotten(now)) {
             streams.remove(name);
         }
     }
@@ -118,7 +129,8 @@ impl Account {
         make: impl FnOnce(bool, Usage) -> Result<Stream, F>,
     ) -> Result<Arc<Mutex<Stream>>, F> {
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
-        let exists = streams.get(name).is_some_and(|stream| !locked(stream).facts.life.is_over(now));
+        // One that is not gone for good still has the name.
+        let exists = streams.get(name).is_some_and(|stream| !locked(stream).is_forgotten(now));
         let usage = usage(streams.values(), now);
         let stream = make(exists, usage)?;
         let stream = Arc::new(Mutex::new(stream));
@@ -145,7 +157,7 @@ impl Account {
                 let mut stream = locked(&stream);
                 stream.pass(now);
                 stream.trim(now);
-                stream.facts.life.is_over(now)
+                stream.is_forgotten(now)
             };
             if over {
                 self.forget(&name, now);

@@ -63,6 +63,9 @@ pub(crate) struct Inner {
 /// How often streams that nobody reads are relieved of what is too old.
 const SWEEP: Duration = Duration::from_secs(10);
 
+/// The last moment that a header can tell.
+const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
+
 const ACCOUNT: &str = "000000000000";
 const REGION: &str = "us-east-1";
 
@@ -73,7 +76,9 @@ impl Broker {
     ///
     /// If the system gives no random bytes, with which iterators and tokens are sealed; or if the data cannot be had or read.
     pub fn open(config: Config) -> Result<Self, Error> {
-        let (inner, hands) = Inner::open(config)?;
+        let mut chance = [[0; 8]; 7];
+        getrandom::fill(chance.as_flattened_mut()).map_err(Error::Randomness)?;
+        let (inner, hands) = Inner::open(config, chance.map(u64::from_le_bytes))?;
         let log = match (inner.log, hands) {
             (Some(log), Some(hands)) => Some(log.run(hands)?),
             (log, _) => log,
@@ -81,10 +86,11 @@ impl Broker {
         Ok(Self { inner: Arc::new(Inner { log, ..inner }) })
     }
 
-    /// Opens a broker whose log is written step by step.
+    /// Opens a broker whose log is written step by step, and whose chance is a seed's.
     #[cfg(any(test, feature = "unstable-internals"))]
-    pub(crate) fn open_by_hand(config: Config) -> Result<(Self, Option<Hands>), Error> {
-        let (inner, hands) = Inner::open(config)?;
+    pub(crate) fn open_by_hand(config: Config, seed: u64) -> Result<(Self, Option<Hands>), Error> {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let (inner, hands) = Inner::open(config, std::array::from_fn(|_| chance.u64(..)))?;
         Ok((Self { inner: Arc::new(inner) }, hands))
     }
 
@@ -115,7 +121,7 @@ impl Broker {
         response.headers.add(header::REQUEST_ID, id);
         response.headers.add(header::REQUEST_ID_2, second);
         // Readers that begin now take their place from this.
-        let since = Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0));
+        let since = Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0)).min(LAST_DATE);
         response.headers.add(header::DATE, httpdate::fmt_http_date(UNIX_EPOCH + since));
         response
     }
@@ -134,12 +140,10 @@ impl Broker {
 }
 
 impl Inner {
-    fn open(config: Config) -> Result<(Self, Option<Hands>), Error> {
+    fn open(config: Config, chance: [u64; 7]) -> Result<(Self, Option<Hands>), Error> {
+        let [ids, serial, number, key @ ..] = chance;
         let mut secret = [0; 32];
-        getrandom::fill(&mut secret).map_err(Error::Randomness)?;
-        let mut seeds = [[0; 8]; 3];
-        getrandom::fill(seeds.as_flattened_mut()).map_err(Error::Randomness)?;
-        let [ids, serial, number] = seeds.map(u64::from_le_bytes);
+        secret.as_chunks_mut().0.copy_from_slice(&key.map(u64::to_le_bytes));
         let (accounts, now) = (Arc::new(Accounts::default()), config.clock.now());
         let (mut log, mut hands) = (None, None);
         if let Some(data) = &config.data {

@@ -137,6 +137,7 @@ impl<'b> Here<'b> {
         held.pass(self.now);
         // It may have gone between being found and being held.
         if held.facts.life.is_over(self.now) {
+            self.note(&account, &stream, &mut held);
             return Err(absent(named));
         }
         let done = act(&mut held, named);

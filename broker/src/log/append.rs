@@ -9,6 +9,7 @@ use super::frame::{Frames, SegmentHead, salt};
 use super::index::Contents;
 use super::segment::{Segment, segment_name};
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The end of the log.
@@ -36,8 +37,14 @@ struct Active {
     at: u64,
     /// So much is certain.
     certain: u64,
+    /// It has served once it is so large. If what it begins with is large itself, there has to be more behind it than that,
+    /// or the log would tell and tell and never come to records.
+    full: u64,
     contents: Contents,
 }
+
+/// Of a segment, what it begins with takes at most one part in so many.
+const TELLING: u64 = 4;
 
 /// A segment that nothing more is written to.
 #[derive(Debug)]
@@ -54,6 +61,8 @@ pub(crate) struct Spare {
     /// Its number, and the file once it is there.
     file: Mutex<Option<(u64, Arc<dyn DiskFile>)>>,
     wanted: Mutex<Option<u64>>,
+    /// The newest segment in which everything is told, for certain. Those before it are needed for their records alone.
+    told: AtomicU64,
 }
 
 impl Spare {
@@ -73,6 +82,11 @@ impl Spare {
                 Err(fault)
             }
         }
+    }
+
+    /// The newest segment in which everything is told, for certain.
+    pub(crate) fn told(&self) -> u64 {
+        self.told.load(Ordering::Acquire)
     }
 
     fn want(&self, number: u64) {
@@ -101,7 +115,7 @@ impl Writer {
 
     /// Whether everything has to be told in the next round, because a segment begins with it.
     pub(crate) fn begins_anew(&self) -> bool {
-        self.active.as_ref().is_none_or(|active| active.at >= self.room)
+        self.active.as_ref().is_none_or(|active| active.at >= active.full)
     }
 
     /// Begins a segment, if it is time to. Gives the one that it follows on.
@@ -127,7 +141,7 @@ impl Writer {
         let sealed = self.seal();
         let segment = Arc::new(Segment::new(number, salt(self.log, number), file));
         self.next += 1;
-        self.active = Some(Active { segment, at: 0, certain: 0, contents: Contents::default() });
+        self.active = Some(Active { segment, at: 0, certain: 0, full: self.room, contents: Contents::default() });
         Ok(sealed)
     }
 
@@ -162,6 +176,9 @@ impl Writer {
         let active = self.active.as_mut().ok_or(io::ErrorKind::NotFound)?;
         active.segment.file().write_at(active.at, &frames.bytes)?;
         active.at += frames.bytes.len() as u64;
+        if active.certain == 0 {
+            active.full = self.room.max(active.at * TELLING);
+        }
         self.buffer = frames.bytes;
         Ok(())
     }
@@ -174,6 +191,7 @@ impl Writer {
         }
         active.segment.file().sync()?;
         if active.certain == 0 {
+            self.spare.told.store(active.segment.number(), Ordering::Release);
             self.spare.want(self.next);
         }
         active.certain = active.at;

@@ -108,13 +108,24 @@ impl Committer {
         self.sync
     }
 
-    /// Tells everything in a segment of its own, before anybody asks for anything.
-    pub(crate) fn begin(&mut self) -> io::Result<()> {
-        self.take_items(Vec::new());
+    /// Tells everything in a segment of its own, before anybody asks for anything, and writes these batches with it.
+    pub(crate) fn begin(&mut self, unproven: Vec<Moved>) -> io::Result<()> {
+        let whose: Vec<(u64, u32)> = unproven.iter().map(|moved| (moved.serial, moved.shard)).collect();
+        let (done, places) = std::sync::mpsc::channel();
+        self.take_items(vec![Item::Move(Move { batches: unproven, done })]);
         let written = self.write().and_then(|()| self.make_certain());
         match &written {
             Ok(()) => self.settle(),
             Err(fault) => self.fail(fault),
+        }
+        let places = places.try_recv().ok().flatten().unwrap_or_default();
+        let streams = self.accounts.by_serial();
+        for ((serial, shard), place) in whose.into_iter().zip(places) {
+            if let Some(stream) = streams.get(&serial)
+                && let Some(shard) = locked(stream).shards.get_mut(shard)
+            {
+                shard.records_mut().settle_held(place);
+            }
         }
         written
     }
@@ -134,6 +145,12 @@ impl Committer {
 
     fn waits_for_sync(&self) -> bool {
         self.sync == Sync::Each || self.unsynced >= SKIPPED / 2
+    }
+
+    /// Whether something waits to be written.
+    #[cfg(any(test, feature = "unstable-internals"))]
+    pub(crate) fn has_work(&self) -> bool {
+        self.queue.has_items()
     }
 
     /// Takes what there is to write. Whether there is anything.
@@ -186,9 +203,6 @@ impl Committer {
                 frames.add(Kind::Stream, |out| json(image, out));
             }
         }
-        if self.round.tells_all {
-            frames.add(Kind::Told, |_| {});
-        }
         let batches: usize =
             self.round.streams.iter().flat_map(StreamRound::blocks).map(|(_, block)| batch_size(block)).sum();
         frames.bytes.reserve(batches);
@@ -208,6 +222,10 @@ impl Committer {
                 frames.add(Kind::Batch, |out| write_batch(*serial, *shard, block, out))
             };
             *places = moved.batches.iter().map(add).collect();
+        }
+        if self.round.tells_all {
+            // Last of all: what stands in front of it is there, or the segment never counted.
+            frames.add(Kind::Told, |_| {});
         }
         self.is_unsynced = true;
         let records = |(_, block): (u32, &Block<Bytes>)| block.count;

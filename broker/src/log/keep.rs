@@ -13,9 +13,8 @@ use super::disk::Disk;
 use super::frame::batch_size;
 use super::place::{Kept, Place, Run};
 use super::queue::{Item, Move, Moved, Queue};
-use super::segment::{Segment, index_name, segment_name};
+use super::segment::{Segment, index_name, new_index_name, segment_name};
 use crate::account::{Accounts, locked};
-use crate::stream::Stream;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -37,6 +36,8 @@ pub(crate) struct Keeper {
     fresh: VecDeque<Sealed>,
     /// All sealed segments that have an index, and how many bytes of each count.
     segments: Vec<(Arc<Segment>, u64)>,
+    /// Of those, some that have not given back the room that they did not need.
+    oversized: Vec<(Arc<Segment>, u64)>,
     moving: Option<Moving>,
     /// Segments that could not be emptied, because something in them cannot be read.
     stuck: Vec<u64>,
@@ -81,6 +82,9 @@ impl Keeper {
         unindexed: Vec<Sealed>,
     ) -> Self {
         let has_index = |(segment, _): &(Arc<Segment>, u64)| segment.is_indexed();
+        let segments: Vec<(Arc<Segment>, u64)> = segments.into_iter().filter(has_index).collect();
+        let is_oversized =
+            |(segment, length): &&(Arc<Segment>, u64)| segment.file().len().is_ok_and(|there| there > *length);
         Self {
             disk,
             log,
@@ -90,7 +94,8 @@ impl Keeper {
             spare: committer.spare(),
             incoming: committer.sealed(),
             fresh: unindexed.into(),
-            segments: segments.into_iter().filter(has_index).collect(),
+            oversized: segments.iter().filter(is_oversized).cloned().collect(),
+            segments,
             moving: None,
             stuck: Vec::new(),
         }
@@ -100,6 +105,10 @@ impl Keeper {
     /// may be more to do.
     pub(crate) fn step(&mut self, cached: Option<u64>) -> io::Result<bool> {
         if self.spare.prepare(&*self.disk, self.room)? {
+            return Ok(true);
+        }
+        if let Some((segment, length)) = self.oversized.pop() {
+            segment.file().truncate(length)?;
             return Ok(true);
         }
         self.fresh.extend(self.incoming.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
@@ -127,14 +136,16 @@ impl Keeper {
         // A segment that failed once is never synced again; what was certain of it is so without that.
         segment.file().truncate(*length)?;
         let bytes = contents.encode(self.log, number, salt, *length);
-        let name = index_name(number);
-        match self.disk.remove(&name) {
+        let (name, new) = (index_name(number), new_index_name(number));
+        match self.disk.remove(&new) {
             Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault),
             Ok(()) | Err(_) => {}
         }
-        let file = self.disk.create(&name, bytes.len() as u64)?;
+        let file = self.disk.create(&new, bytes.len() as u64)?;
         file.write_at(0, &bytes)?;
         file.sync()?;
+        // Whatever has the name is whole.
+        self.disk.rename(&new, &name)?;
         self.disk.sync_names()?;
         segment.indexed(file, contents.entries_at());
         self.segments.push((Arc::clone(segment), *length));
@@ -143,7 +154,7 @@ impl Keeper {
 
     /// Lets shards know the batches of a segment by runs.
     fn condense(&self, sealed: &Sealed) {
-        let streams = self.streams();
+        let streams = self.accounts.by_serial();
         for group in sealed.contents.groups() {
             let Some(stream) = streams.get(&group.serial) else { continue };
             let Some(entries) = sealed.contents.of(group.serial, group.shard) else { continue };
@@ -164,22 +175,13 @@ impl Keeper {
         }
     }
 
-    fn streams(&self) -> BTreeMap<u64, Arc<Mutex<Stream>>> {
-        let accounts = self.accounts.all();
-        let streams = accounts.iter().flat_map(|account| account.after(None));
-        let by_serial = |(_, stream): (_, Arc<Mutex<Stream>>)| {
-            let serial = locked(&stream).serial;
-            (serial, stream)
-        };
-        streams.map(by_serial).collect()
-    }
-
     /// Removes a segment in which nothing is wanted, or begins to empty one. Whether there was one.
     fn free(&mut self) -> io::Result<bool> {
-        // Shards own what they want only once they know it by runs; and a segment must not go before those older than it
-        // are sealed, because it says how much of them counts.
+        // A segment must not go before those older than it are sealed, because it says how much of them counts; nor before
+        // another has told what it tells.
         let oldest_fresh = self.fresh.front().map_or(u64::MAX, |sealed| sealed.segment.number());
-        let is_old = |(segment, _): &&(Arc<Segment>, u64)| segment.number() < oldest_fresh;
+        let needed = oldest_fresh.min(self.spare.told());
+        let is_old = |(segment, _): &&(Arc<Segment>, u64)| segment.number() < needed;
         if let Some((segment, _)) = self.segments.iter().find(|old| is_old(old) && old.0.wanted() == 0) {
             let number = segment.number();
             self.remove(number)?;
@@ -226,7 +228,7 @@ impl Keeper {
     fn wanted_of(&self, segment: &Arc<Segment>) -> Result<VecDeque<Wanted>, ReadFault> {
         let mut todo = VecDeque::new();
         let front = segment.front(self.log)?;
-        let streams = self.streams();
+        let streams = self.accounts.by_serial();
         for group in front.groups {
             let Some(stream) = streams.get(&group.serial) else { continue };
             let run = Run::new(Arc::clone(segment), group.entries, group.first, group.end, group.length);
@@ -284,7 +286,7 @@ impl Keeper {
             return true;
         }
         let Some(Moving { segment, done, .. }) = self.moving.take() else { return false };
-        let streams = self.streams();
+        let streams = self.accounts.by_serial();
         for ((serial, shard), moved) in done {
             if let Some(stream) = streams.get(&serial)
                 && let Some(shard) = locked(stream).shards.get_mut(shard)
@@ -293,5 +295,11 @@ impl Keeper {
             }
         }
         true
+    }
+
+    /// Bytes in sealed segments that some shard owns.
+    #[cfg(any(test, feature = "unstable-internals"))]
+    pub(crate) fn wanted(&self) -> u64 {
+        self.segments.iter().map(|(segment, _)| segment.wanted()).sum()
     }
 }

@@ -150,7 +150,7 @@ impl Log {
         let mut committer =
             Committer::new(Arc::clone(&queue), Arc::clone(accounts), recovered.writer, data.sync, data.memory);
         // What was not certain is, before anybody sees it; and what is not needed any more goes after that.
-        committer.begin().map_err(Fault::disk("the log"))?;
+        committer.begin(recovered.unproven).map_err(Fault::disk("the log"))?;
         for name in &recovered.voids {
             disk.remove(name).map_err(Fault::disk(name))?;
         }
@@ -159,7 +159,6 @@ impl Log {
         let keeper = Keeper::new(disk, sizes, Arc::clone(accounts), &committer, segments, unindexed);
         tracing::info!(
             streams = report.streams,
-            records = report.records,
             torn_bytes = report.torn,
             rewritten = report.rewritten,
             "the log is open"

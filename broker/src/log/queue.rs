@@ -56,6 +56,11 @@ impl Queue {
         self.bell.notify_one();
     }
 
+    #[cfg(any(test, feature = "unstable-internals"))]
+    pub(crate) fn has_items(&self) -> bool {
+        !self.state().items.is_empty()
+    }
+
     /// All that waits.
     pub(crate) fn take(&self) -> Vec<Item> {
         std::mem::take(&mut self.state().items)

@@ -13,8 +13,9 @@ use super::identity::Identity;
 use super::image::{AccountImage, StreamImage};
 use super::index::{Contents, Entry, Group};
 use super::place::{Kept, Place, Run, Stretch};
+use super::queue::Moved;
 use super::scan::{End, scan};
-use super::segment::{Segment, index_name, index_number_of, number_of, read_front, segment_name};
+use super::segment::{Segment, index_name, index_number_of, is_unfinished, number_of, read_front, segment_name};
 use crate::account::Accounts;
 use crate::log::commit::SKIPPED;
 use crate::stream::Stream;
@@ -33,6 +34,8 @@ pub(crate) struct Recovered {
     pub(crate) segments: Vec<(Arc<Segment>, u64)>,
     /// Those of them that have no index yet.
     pub(crate) unindexed: Vec<Sealed>,
+    /// Batches that were read and are not proven certain: to be written once more.
+    pub(crate) unproven: Vec<Moved>,
     /// Files that are not needed once everything has been told anew.
     pub(crate) voids: Vec<String>,
     pub(crate) report: Report,
@@ -42,7 +45,6 @@ pub(crate) struct Recovered {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
     pub(crate) streams: usize,
-    pub(crate) records: u64,
     /// Bytes at the end that were never acknowledged.
     pub(crate) torn: u64,
     /// Records that were read and not proven certain, and were written once more.
@@ -77,7 +79,7 @@ pub(crate) fn recover(
         let file = disk.open(&segment_name(*number)).map_err(Fault::disk(segment_name(*number)))?;
         heads.insert(*number, (head(&*file, identity, *number)?, file));
     }
-    let newest = newest(&heads, identity)?;
+    let newest = newest(&**disk, &heads, identity)?;
     // What is behind the newest, or was passed over by one that counts, never counted.
     let is_void = |number: u64| match &newest {
         None => true,
@@ -88,12 +90,23 @@ pub(crate) fn recover(
             }
         }
     };
-    let mut recovery =
-        Recovery { disk, identity, shards: BTreeMap::new(), segments: Vec::new(), unindexed: Vec::new() };
+    let mut recovery = Recovery {
+        disk,
+        identity,
+        shards: BTreeMap::new(),
+        segments: Vec::new(),
+        unindexed: Vec::new(),
+        unproven: Vec::new(),
+    };
     for (number, (_, file)) in &heads {
         let is_newest = newest.as_ref().is_some_and(|newest| newest.number == *number);
         if !is_void(*number) && !is_newest {
-            let cut = heads.values().filter_map(|(head, _)| head.as_ref()).find(|head| head.previous == *number);
+            // Several may follow it; the one that counts has everything again that it does not let count.
+            let counts =
+                |follower: &u64| !is_void(*follower) || newest.as_ref().is_some_and(|it| it.number == *follower);
+            let followers = heads.iter().filter(|(follower, _)| counts(follower));
+            let mut heads = followers.filter_map(|(_, (head, _))| head.as_ref());
+            let cut = heads.find(|head| head.previous == *number);
             recovery.older(*number, file, cut.map(|head| head.cut))?;
         }
     }
@@ -122,9 +135,10 @@ pub(crate) fn recover(
     for image in told {
         accounts.of(image.account, image.region.clone()).restore_commitment(image.commitment());
     }
-    let mut again_of: BTreeMap<(u64, u32), Vec<Batch>> = BTreeMap::new();
     for batch in again {
-        again_of.entry((batch.serial, batch.shard)).or_default().push(batch);
+        let (whose, first) = ((batch.serial, batch.shard), batch.first);
+        let block = batch.block().ok_or_else(|| Fault::Damaged { what: format!("the log has no records {first}") })?;
+        recovery.shards.entry(whose).or_default().push(Found::Unproven(block));
     }
     for (serial, image) in streams {
         let Some(mut stream) = image.clone().into_stream() else {
@@ -137,27 +151,21 @@ pub(crate) fn recover(
             let (first, next, since) = image.floor(number).unwrap_or((0, 0, stream.created));
             let Some(shard) = stream.shards.get_mut(number) else { continue };
             let records = shard.records_mut();
-            report.records += recovery.shard((serial, number), first, records)?;
-            let batches = again_of.remove(&(serial, number)).unwrap_or_default();
-            let blocks: Option<Vec<Block<Bytes>>> = batches.into_iter().map(Batch::block).collect();
-            let blocks = blocks.ok_or_else(|| Fault::damaged("the newest segment", 0))?;
-            let rewritten = records.recover((first, next), since, SKIPPED, blocks);
-            report.rewritten += rewritten;
-            if rewritten > 0 {
-                stream.recovered(number);
-            }
+            recovery.shard((serial, number), first, records)?;
+            records.recover((first, next), since, SKIPPED);
         }
         report.streams += 1;
-        report.records += report.rewritten;
         settle_in(accounts, stream);
     }
-    let Recovery { segments, unindexed, .. } = recovery;
+    let Recovery { segments, unindexed, unproven, .. } = recovery;
+    report.rewritten = unproven.iter().map(|moved| moved.block.count).sum();
     let is_left = |number: &u64| segments.iter().all(|(segment, _)| segment.number() != *number);
     let files = numbers.into_iter().filter(is_left).map(segment_name);
     let indices = names.iter().filter_map(|name| index_number_of(name)).filter(is_left).map(index_name);
-    let voids = files.chain(indices).collect();
+    let unfinished = names.iter().filter(|name| is_unfinished(name)).cloned();
+    let voids = files.chain(indices).chain(unfinished).collect();
     let writer = Writer::new(Arc::clone(disk), identity.log, room, previous, next);
-    Ok(Recovered { writer, segments, unindexed, voids, report })
+    Ok(Recovered { writer, segments, unindexed, unproven, voids, report })
 }
 
 /// Of two streams with one name, one is on its way out.
@@ -196,7 +204,7 @@ fn head(file: &dyn DiskFile, identity: &Identity, number: u64) -> Result<Option<
 type Heads = BTreeMap<u64, (Option<SegmentHead>, Arc<dyn DiskFile>)>;
 
 /// The newest segment that was told to its `Told`.
-fn newest(heads: &Heads, identity: &Identity) -> Result<Option<Newest>, Fault> {
+fn newest(disk: &dyn Disk, heads: &Heads, identity: &Identity) -> Result<Option<Newest>, Fault> {
     for (number, (head, file)) in heads.iter().rev() {
         let Some(head) = head else { continue };
         let name = segment_name(*number);
@@ -233,7 +241,11 @@ fn newest(heads: &Heads, identity: &Identity) -> Result<Option<Newest>, Fault> {
             }
         })
         .map_err(Fault::disk(&name))?;
-        if newest.end.is_damaged {
+        // An index is made of what is certain, so it proves as much.
+        let index = disk.open(&index_name(*number)).ok();
+        let front = index.and_then(|index| read_front(&*index, identity.log, *number, head.salt()));
+        newest.end.certain = newest.end.certain.max(front.map_or(0, |front| front.length));
+        if newest.end.is_damaged || newest.end.at < newest.end.certain {
             return Err(Fault::damaged(&name, newest.end.at));
         }
         if let Some(at) = odd {
@@ -253,10 +265,12 @@ struct Recovery<'r> {
     shards: BTreeMap<(u64, u32), Vec<Found>>,
     segments: Vec<(Arc<Segment>, u64)>,
     unindexed: Vec<Sealed>,
+    unproven: Vec<Moved>,
 }
 
 /// Batches of a shard in one segment.
 enum Found {
+    Unproven(Block<Bytes>),
     Group(Arc<Segment>, Group),
     Entry(Arc<Segment>, Entry),
 }
@@ -264,6 +278,7 @@ enum Found {
 impl Found {
     fn first(&self) -> u64 {
         match self {
+            Self::Unproven(block) => block.first,
             Self::Group(_, group) => group.first,
             Self::Entry(_, entry) => entry.first,
         }
@@ -271,21 +286,24 @@ impl Found {
 
     fn end(&self) -> u64 {
         match self {
+            Self::Unproven(block) => block.end(),
             Self::Group(_, group) => group.end,
             Self::Entry(_, entry) => entry.end(),
         }
     }
 
-    fn segment(&self) -> &Arc<Segment> {
+    /// Which of two places of one batch is the better: the newer one that is proven.
+    fn rank(&self) -> u64 {
         match self {
-            Self::Group(segment, _) | Self::Entry(segment, _) => segment,
+            Self::Unproven(_) => 0,
+            Self::Group(segment, _) | Self::Entry(segment, _) => segment.number(),
         }
     }
 
     /// Batch by batch.
     fn entries(self) -> Result<Vec<Self>, Fault> {
         match self {
-            Self::Entry(..) => Ok(vec![self]),
+            Self::Unproven(_) | Self::Entry(..) => Ok(vec![self]),
             Self::Group(segment, group) => {
                 let entries = segment.entries(group.entries)?;
                 Ok(entries.into_iter().map(|entry| Self::Entry(Arc::clone(&segment), entry)).collect())
@@ -302,14 +320,19 @@ impl Recovery<'_> {
         let index = self.disk.open(&index_name(number)).ok();
         let front = index.as_ref().and_then(|index| read_front(&**index, self.identity.log, number, salt));
         if let (Some(index), Some(front)) = (index, front) {
-            for group in front.groups {
-                let found = Found::Group(Arc::clone(&segment), group.clone());
-                self.shards.entry((group.serial, group.shard)).or_default().push(found);
-            }
             segment.indexed(index, front.entries_at);
-            self.segments.push((segment, front.length));
-            return Ok(());
+            let entries = front.groups.last().map_or(0, |group| group.entries.end);
+            if segment.entries(0..entries).is_ok() {
+                for group in front.groups {
+                    let found = Found::Group(Arc::clone(&segment), group.clone());
+                    self.shards.entry((group.serial, group.shard)).or_default().push(found);
+                }
+                self.segments.push((segment, front.length));
+                return Ok(());
+            }
         }
+        // One that cannot be read is made again.
+        let segment = Arc::new(Segment::new(number, salt, Arc::clone(file)));
         let mut contents = Contents::default();
         let mut odd = None;
         let end = scan(&**file, salt, cut, |frame| {
@@ -342,8 +365,8 @@ impl Recovery<'_> {
         self.unindexed.push(Sealed { segment, length, contents });
     }
 
-    /// Gives a shard its records. Tells how many.
-    fn shard(&mut self, whose: (u64, u32), first: u64, records: &mut Records) -> Result<u64, Fault> {
+    /// Gives a shard its records.
+    fn shard(&mut self, whose: (u64, u32), first: u64, records: &mut Records) -> Result<(), Fault> {
         let mut found = self.shards.remove(&whose).unwrap_or_default();
         found.retain(|found| found.end() > first);
         found.sort_by_key(Found::first);
@@ -357,25 +380,27 @@ impl Recovery<'_> {
             for found in found {
                 entries.extend(found.entries()?);
             }
-            entries.sort_by_key(|found| (found.first(), std::cmp::Reverse(found.segment().number())));
+            entries.sort_by_key(|found| (found.first(), std::cmp::Reverse(found.rank())));
             entries.dedup_by_key(|found| found.first());
             found = entries;
         }
-        let mut count = 0;
         for found in found {
             match found {
                 Found::Group(segment, group) => {
-                    count += group.end - group.first;
                     let run = Run::new(segment, group.entries, group.first, group.end, group.length);
                     records.recover_run(Stretch::new(run), group.newest);
                 }
                 Found::Entry(segment, entry) => {
-                    count += u64::from(entry.count);
                     let kept = Kept::new(segment, entry.at, entry.length, entry.first, entry.count);
                     records.recover_kept(Place::new(kept), entry.newest);
                 }
+                Found::Unproven(block) => {
+                    let (serial, shard) = whose;
+                    self.unproven.push(Moved { serial, shard, block: block.clone() });
+                    records.recover_held(block);
+                }
             }
         }
-        Ok(count)
+        Ok(())
     }
 }

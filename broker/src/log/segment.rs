@@ -39,6 +39,16 @@ pub(crate) fn index_name(number: u64) -> String {
     format!("{number:012}.index")
 }
 
+/// The name of an index that is being written.
+pub(crate) fn new_index_name(number: u64) -> String {
+    format!("{number:012}.index.new")
+}
+
+/// Whether a file of this name was being written when the broker went down.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    name.ends_with(".index.new")
+}
+
 /// The number of the segment with this name.
 pub(crate) fn number_of(name: &str) -> Option<u64> {
     name.strip_suffix(".segment").filter(|digits| digits.len() == 12)?.parse().ok()

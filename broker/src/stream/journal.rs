@@ -91,6 +91,11 @@ impl Journal {
         journal
     }
 
+    /// Whether the log has it as it is.
+    pub(super) fn is_settled(&self) -> bool {
+        self.staged.is_empty() && self.taken.is_none()
+    }
+
     pub(super) fn put(&mut self, shard: u32) {
         self.staged.shards.insert(shard);
         self.has_put = true;

@@ -185,11 +185,9 @@ impl Stream {
         (journal.verdict(), journal.queue())
     }
 
-    /// Records of a shard were found that have to be written once more.
-    pub(crate) fn recovered(&mut self, shard: u32) {
-        if let Some(journal) = &mut self.journal {
-            journal.put(shard);
-        }
+    /// Whether it is gone, and nothing can bring it back.
+    pub(crate) fn is_forgotten(&self, now: Timestamp) -> bool {
+        self.facts.life.is_over(now) && self.journal.as_ref().is_none_or(Journal::is_settled)
     }
 
     /// What is to be written down now.
@@ -238,12 +236,17 @@ impl Stream {
 
     /// Forgets what is too old.
     pub(crate) fn trim(&mut self, now: Timestamp) {
-        self.shards.trim(self.horizon(now));
+        self.shards.trim(self.horizon(now), self.forgets());
     }
 
     /// Forgets what is too old in one shard, before it is read.
     pub(crate) fn freshen(&mut self, shard: u32, now: Timestamp) {
-        self.shards.trim_one(shard, self.horizon(now));
+        self.shards.trim_one(shard, self.horizon(now), self.forgets());
+    }
+
+    /// Whether shards may be forgotten: not while the end of one might still be undone.
+    fn forgets(&self) -> bool {
+        self.taken.is_empty() && !self.shards.have_changed()
     }
 
     /// The oldest moment of which records are kept.

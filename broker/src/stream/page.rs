@@ -151,7 +151,8 @@ impl Draft {
             }
         }
         let is_end = from >= end;
-        let behind = if is_end { 0 } else { page.newest.map_or(0, |newest| now.since(newest).as_millis() as u64) };
+        // Of a page on which all is too old nothing is known but that.
+        let behind = if is_end { 0 } else { now.since(page.newest.unwrap_or(horizon)).as_millis() as u64 };
         let next = if is_end && is_over { None } else { Some(from) };
         Ok(Reading { page, next, behind })
     }

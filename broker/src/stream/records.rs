@@ -274,29 +274,27 @@ impl Records {
     }
 
     /// Takes up a shard as it was: what could be read began at `first`, and the next index was to be `next`. Of those that
-    /// follow, so many are not given out again. `unproven` has to be written once more. Tells how many records that are.
-    pub(crate) fn recover(
-        &mut self,
-        (first, next): (u64, u64),
-        newest: Timestamp,
-        skipped: u64,
-        unproven: Vec<Block<Bytes>>,
-    ) -> u64 {
-        let end = self.parts.back().map_or(FIRST, Part::end).max(first);
-        self.first = self.parts.front().map_or(end, Part::first).max(first);
-        self.end = end;
+    /// follow, so many are not given out again.
+    pub(crate) fn recover(&mut self, (first, next): (u64, u64), newest: Timestamp, skipped: u64) {
+        self.end = self.parts.back().map_or(FIRST, Part::end).max(first);
+        self.first = self.parts.front().map_or(self.end, Part::first).max(first);
         self.newest = self.parts.back().map_or(newest, |part| part.newest().max(newest));
-        let (mut after, mut count) = (end, 0);
-        for block in unproven {
-            // Others are there already: they were being moved.
-            if block.first >= after {
-                (after, self.newest) = (block.end(), self.newest.max(block.newest));
-                count += block.count;
-                self.waiting.push(block);
-            }
+        self.open = Block::new(next.max(self.end).saturating_add(skipped), self.newest);
+    }
+
+    /// Takes up a block that has still to be written, behind all others.
+    pub(crate) fn recover_held(&mut self, block: Block<Bytes>) {
+        self.parts.push_back(Part::Held(block));
+    }
+
+    /// A block that was taken up has been written.
+    pub(crate) fn settle_held(&mut self, written: Place) {
+        let at = self.parts.partition_point(|part| part.first() < written.kept().first);
+        if let Some(part) = self.parts.get_mut(at)
+            && let Part::Held(block) = part
+        {
+            *part = Part::Kept { newest: block.newest, place: written, block: None };
         }
-        self.open = Block::new(next.max(after).saturating_add(skipped), self.newest);
-        count
     }
 
     /// Takes up a batch, behind all others.

@@ -246,19 +246,19 @@ impl Shards {
         inside.len() > 2
     }
 
-    /// Forgets records stored before `horizon`, and shards that ended before it.
-    pub(crate) fn trim(&mut self, horizon: Timestamp) {
+    /// Forgets records stored before `horizon`, and, if that may be, shards that ended before it.
+    pub(crate) fn trim(&mut self, horizon: Timestamp, forgets: bool) {
         self.all.retain(|_, shard| {
             shard.trim(horizon);
-            !shard.is_spent(horizon)
+            !(forgets && shard.is_spent(horizon))
         });
     }
 
     /// As `trim`, of one shard.
-    pub(crate) fn trim_one(&mut self, number: u32, horizon: Timestamp) {
+    pub(crate) fn trim_one(&mut self, number: u32, horizon: Timestamp, forgets: bool) {
         let Some(shard) = self.all.get_mut(&number) else { return };
         shard.trim(horizon);
-        if shard.is_spent(horizon) {
+        if forgets && shard.is_spent(horizon) {
             self.all.remove(&number);
         }
     }
@@ -365,9 +365,9 @@ mod tests {
     fn spent_shards_are_forgotten_and_their_children_still_name_them() {
         let mut shards = Shards::new(count(1), at(0), false);
         shards.split(0, HashKey::new(1 << 127), at(1000));
-        shards.trim(at(1000));
+        shards.trim(at(1000), true);
         assert!(shards.get(0).is_some());
-        shards.trim(at(1001));
+        shards.trim(at(1001), true);
         assert!(shards.get(0).is_none());
         assert_eq!(shards.get(1).unwrap().parents(), Parents::Split(0));
         assert!(shards.of(HashKey::MIN).number() == 1 && shards.of(HashKey::MAX).number() == 2);
