@@ -51,7 +51,6 @@ pub fn run(seed: u64) -> Result<Summary, String> {
 }
 
 /// The same, and everything that happened, line by line.
-#[must_use]
 pub fn trace(seed: u64) -> (Result<Summary, String>, Vec<String>) {
     live(seed, true)
 }

@@ -215,7 +215,7 @@ impl Workload {
                 Err(fault) if attempt > 6 => return Err(format!("the log cannot be opened: {fault}")),
                 Err(fault) => {
                     self.note(&format!("cannot be opened: {fault}"));
-                    self.power(self.seed % 3 == 0);
+                    self.power(self.seed.is_multiple_of(3));
                 }
             }
         }
