@@ -68,7 +68,9 @@ pub(crate) struct Spare {
 impl Spare {
     /// Makes the file, if one is wanted. Whether there was something to do.
     pub(crate) fn prepare(&self, disk: &dyn Disk, room: u64) -> io::Result<bool> {
-        let Some(number) = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(false) };
+        // Held until the file is there: whoever needs it meanwhile waits, and neither makes it too nor finds it removed.
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(number) = wanted.take() else { return Ok(false) };
         let name = segment_name(number);
         let made = disk.create(&name, room).and_then(|file| disk.sync_names().map(|()| file));
         match made {
@@ -138,6 +140,8 @@ impl Writer {
                 file
             }
         };
+        // What was acknowledged before it was certain is still to be.
+        self.sync()?;
         let sealed = self.seal();
         let segment = Arc::new(Segment::new(number, salt(self.log, number), file));
         self.next += 1;

@@ -144,7 +144,8 @@ impl Committer {
     }
 
     fn waits_for_sync(&self) -> bool {
-        self.sync == Sync::Each || self.unsynced >= SKIPPED / 2
+        // What is moved has to be certain before the place where it was goes.
+        self.sync == Sync::Each || self.unsynced >= SKIPPED / 2 || !self.round.moves.is_empty()
     }
 
     /// Whether something waits to be written.
@@ -291,7 +292,7 @@ impl Committer {
     /// Makes undone what could not be written, and what was built on it.
     pub(crate) fn fail(&mut self, fault: &io::Error) {
         tracing::error!(%fault, "the log could not be written; what was asked for did not happen, and may be asked for again");
-        let sealed = self.writer.abandon(false);
+        let sealed = self.writer.abandon(self.sync != Sync::Each);
         self.keep(sealed);
         (self.is_unsynced, self.unsynced) = (false, 0);
         let round = std::mem::take(&mut self.round);

@@ -214,7 +214,8 @@ impl Keeper {
     }
 
     fn remove(&mut self, number: u64) -> io::Result<()> {
-        for name in [index_name(number), segment_name(number)] {
+        // A segment without its index would be read again from front to back; an index without its segment is nothing.
+        for name in [segment_name(number), index_name(number)] {
             match self.disk.remove(&name) {
                 Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault),
                 Ok(()) | Err(_) => {}

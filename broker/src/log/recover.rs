@@ -23,6 +23,7 @@ use crate::stream::block::Block;
 use crate::stream::records::Records;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 use tailwater_record::Timestamp;
 
@@ -201,6 +202,15 @@ fn head(file: &dyn DiskFile, identity: &Identity, number: u64) -> Result<Option<
     }
 }
 
+/// The file of a segment's index, if it has one.
+fn index_of(disk: &dyn Disk, number: u64) -> Result<Option<Arc<dyn DiskFile>>, Fault> {
+    match disk.open(&index_name(number)) {
+        Ok(index) => Ok(Some(index)),
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(fault) => Err(Fault::disk(index_name(number))(fault)),
+    }
+}
+
 type Heads = BTreeMap<u64, (Option<SegmentHead>, Arc<dyn DiskFile>)>;
 
 /// The newest segment that was told to its `Told`.
@@ -242,7 +252,7 @@ fn newest(disk: &dyn Disk, heads: &Heads, identity: &Identity) -> Result<Option<
         })
         .map_err(Fault::disk(&name))?;
         // An index is made of what is certain, so it proves as much.
-        let index = disk.open(&index_name(*number)).ok();
+        let index = index_of(disk, *number)?;
         let front = index.and_then(|index| read_front(&*index, identity.log, *number, head.salt()));
         newest.end.certain = newest.end.certain.max(front.map_or(0, |front| front.length));
         if newest.end.is_damaged || newest.end.at < newest.end.certain {
@@ -317,7 +327,7 @@ impl Recovery<'_> {
     fn older(&mut self, number: u64, file: &Arc<dyn DiskFile>, cut: Option<u64>) -> Result<(), Fault> {
         let (name, salt) = (segment_name(number), salt(self.identity.log, number));
         let segment = Arc::new(Segment::new(number, salt, Arc::clone(file)));
-        let index = self.disk.open(&index_name(number)).ok();
+        let index = index_of(&**self.disk, number)?;
         let front = index.as_ref().and_then(|index| read_front(&**index, self.identity.log, number, salt));
         if let (Some(index), Some(front)) = (index, front) {
             segment.indexed(index, front.entries_at);

@@ -5,7 +5,7 @@
 use super::Summary;
 use super::caller::{Asked, Refused, ask};
 use super::oracle::{Oracle, StreamLife, payload};
-use crate::log::{Data, Faulty, Hands};
+use crate::log::{Data, Faulty, Hands, Sync};
 use crate::{Broker, Config, Limits};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +62,8 @@ struct Plan {
     transition: Duration,
     /// Of a hundred steps, so many go wrong on the disk while it is not calm.
     faults: u32,
+    /// Whether only the process ends, and never the machine: then it does not matter when the log is synced.
+    is_late: bool,
 }
 
 #[derive(Debug)]
@@ -129,6 +131,7 @@ impl Workload {
             memory: *chance.choice(&[0, 500, 3000, 20_000]).unwrap_or(&0),
             transition: Duration::from_millis(*chance.choice(&[0, 0, 50]).unwrap_or(&0)),
             faults: *chance.choice(&[0, 3, 10]).unwrap_or(&0),
+            is_late: chance.u32(..6) == 0,
         };
         Self {
             seed,
@@ -191,11 +194,12 @@ impl Workload {
 
     fn config(&self) -> Config {
         let data = Data::on(Arc::new(self.disk.clone())).with_segment(self.plan.segment).with_memory(self.plan.memory);
+        let sync = if self.plan.is_late { Sync::Every(Duration::from_secs(1)) } else { Sync::Each };
         Config::default()
             .with_clock(self.clock.clone())
             .with_limits(Limits::Off)
             .with_transition(self.plan.transition)
-            .with_data(data)
+            .with_data(data.with_sync(sync))
     }
 
     /// Opens the log, through as many ends as it takes.
@@ -225,7 +229,7 @@ impl Workload {
     /// The process ends, and maybe the machine.
     fn power(&mut self, stays: bool) {
         self.summary.ends += 1;
-        if stays { self.disk.kill() } else { self.disk.crash() }
+        if stays || self.plan.is_late { self.disk.kill() } else { self.disk.crash() }
     }
 
     /// The process ends, and begins anew.
@@ -393,6 +397,9 @@ impl Workload {
                 dry_run: None,
             };
             if let Some(Ok(GetShardIteratorOutput { shard_iterator: Some(next) })) = self.now_or(&start) {
+                if let Some(life) = self.lives.values_mut().find(|other| other.id == life.id) {
+                    life.has_begun = true;
+                }
                 self.readers.push(Reader { stream: life.id, shard, next: Some(next), went: None });
             }
         }
@@ -441,6 +448,13 @@ impl Workload {
     /// The committer goes a little way.
     fn commit(&mut self) {
         let whole = self.chance.bool();
+        if let Some(Running { hands, .. }) = self.running.as_mut().filter(|_| self.plan.is_late) {
+            hands.committer.step();
+            if whole {
+                hands.committer.sync_late();
+            }
+            return;
+        }
         loop {
             let Some(Running { hands, .. }) = &mut self.running else { return };
             self.phase = match self.phase {
@@ -504,6 +518,8 @@ impl Workload {
     fn upset(&mut self) {
         let faults = self.plan.faults;
         match self.chance.u32(..7) {
+            // What was acknowledged is only in the system's memory then, and a disk that fails may take it.
+            _ if self.plan.is_late => {}
             0 => self.disk.fail_syncs(f64::from(faults) / 20.0),
             1 => self.disk.fail_writes(f64::from(faults) / 40.0),
             2 => self.disk.fail_reads(f64::from(faults) / 40.0),
@@ -584,11 +600,13 @@ impl Workload {
             }
             What::Delete { name, id } => {
                 if let Some(life) = self.lives.get_mut(name).filter(|life| life.id == *id) {
+                    life.has_begun = true;
                     life.is_gone = true;
                 }
             }
             What::Reshard { name, id, shards } => {
                 if let Some(life) = self.lives.get_mut(name).filter(|life| life.id == *id) {
+                    life.has_begun = true;
                     life.shards += shards;
                 }
             }

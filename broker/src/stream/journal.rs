@@ -125,6 +125,11 @@ impl Journal {
         is_first
     }
 
+    /// Whether something is being written.
+    pub(super) fn is_taken(&self) -> bool {
+        self.taken.is_some()
+    }
+
     /// What is written now. What comes later is for the next round.
     pub(super) fn take(&mut self) -> &Stage {
         let staged = std::mem::take(&mut self.staged);

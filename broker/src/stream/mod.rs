@@ -192,7 +192,8 @@ impl Stream {
 
     /// What is to be written down now.
     pub(crate) fn take(&mut self) -> Option<Taken> {
-        let journal = self.journal.as_mut()?;
+        // Queued a second time, behind a round that took all streams: this round has it already.
+        let journal = self.journal.as_mut().filter(|journal| !journal.is_taken())?;
         journal.note(&self.facts, self.shards.have_changed());
         let stage = journal.take();
         self.taken = self.shards.take_changed();
