@@ -80,7 +80,9 @@ impl Spare {
             }
             // Whoever needs it will try again, and tell.
             Err(fault) => {
-                let _ = disk.remove(&name);
+                if fault.kind() != io::ErrorKind::AlreadyExists {
+                    let _ = disk.remove(&name);
+                }
                 Err(fault)
             }
         }
@@ -125,6 +127,8 @@ impl Writer {
         if !self.begins_anew() {
             return Ok(None);
         }
+        // What was acknowledged before it was certain is still to be; and before the next file is taken, which it may ask for.
+        self.sync()?;
         let number = self.next;
         let file = match self.spare.take(number) {
             Some(file) => file,
@@ -140,8 +144,6 @@ impl Writer {
                 file
             }
         };
-        // What was acknowledged before it was certain is still to be.
-        self.sync()?;
         let sealed = self.seal();
         let segment = Arc::new(Segment::new(number, salt(self.log, number), file));
         self.next += 1;
