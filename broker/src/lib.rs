@@ -3,8 +3,8 @@
 //! A [`Broker`] is asked in the same process ([`Broker::answer`]), or listens on a port for any SDK
 #![cfg_attr(feature = "listen", doc = "([`Broker::listen`]).")]
 #![cfg_attr(not(feature = "listen"), doc = "(feature `listen`).")]
-//! It keeps records in memory and gives them back in order: a record can be read from the moment its number is given
-//! out, and no record of its shard with a smaller number can appear after it.
+//! It keeps records in memory, or also on disk ([`Config::with_data`]), and gives them back in order: a record can be read
+//! from the moment its number is given out, and no record of its shard with a smaller number can appear after it.
 #![cfg_attr(
     feature = "listen",
     doc = r#"

@@ -151,8 +151,7 @@ impl StreamImage {
         self.shards.iter().map(|shard| shard.number)
     }
 
-    /// The stream; `None` if the image says what cannot be. Its records have to be taken up, and the indices behind them:
-    /// `skip` of those that follow are not given out.
+    /// The stream; `None` if the image says what cannot be. Its records have still to be taken up.
     pub(crate) fn into_stream(self) -> Option<Stream> {
         let shards: Option<Vec<Shard>> = self.shards.iter().map(ShardImage::shard).collect();
         let shards = Shards::restore(shards?, self.next_shard, self.began);
